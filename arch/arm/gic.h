@@ -1,0 +1,34 @@
+/*
+ * gic.h: GICv2 distributor and CPU interface of one processor (ARM IHI 0048B), inside the engine so that guest accesses cost no exit.
+ */
+#ifndef ARM_GIC_H
+#define ARM_GIC_H
+
+#include <armlet/base.h>
+
+#define GIC_MAX_IRQ 288 /* 32 private + 256 shared */
+
+struct arm_gic {
+    uint32_t dist_ctlr, cpu_ctlr;
+    uint32_t pmr, bpr, abpr;
+    uint8_t running_priority;
+    uint8_t pad[3];
+    uint32_t group[GIC_MAX_IRQ / 32], enabled[GIC_MAX_IRQ / 32], pending[GIC_MAX_IRQ / 32], active[GIC_MAX_IRQ / 32];
+    uint32_t level[GIC_MAX_IRQ / 32]; /* input lines */
+    uint32_t edge[GIC_MAX_IRQ / 32];  /* configured edge-triggered */
+    uint8_t priority[GIC_MAX_IRQ], target[GIC_MAX_IRQ];
+    uint8_t sgi_source[16];
+    uint32_t apr[4];
+};
+
+struct arm_cpu;
+void arm_gic_reset(struct arm_gic *g);
+void arm_gic_set_line(struct arm_gic *g, unsigned irq, bool level);
+/* Is an interrupt signalled to the processor now (IRQ line)? */
+bool arm_gic_irq_line(const struct arm_gic *g);
+uint32_t arm_gic_dist_read(struct arm_gic *g, uint32_t off, unsigned size);
+void arm_gic_dist_write(struct arm_gic *g, uint32_t off, unsigned size, uint32_t value);
+uint32_t arm_gic_cpu_read(struct arm_gic *g, uint32_t off);
+void arm_gic_cpu_write(struct arm_gic *g, uint32_t off, uint32_t value);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * engine.h: the translator core seen from the guest architecture and from the platforms.
+ */
+#ifndef DBT_ENGINE_H
+#define DBT_ENGINE_H
+
+#include <dbt/guest.h>
+#include <dbt/host.h>
+#include <dbt/platform.h>
+
+struct engine;
+
+/* Size of the heap the engine needs for a configuration, in bytes (lazily touched). */
+uint64_t engine_heap_size(const struct engine_config *c, uint64_t ram_size);
+
+/* Build an engine in shared->heap_va. Sets shared->poll_va. NULL when the configuration does not fit the ABI or the heap. */
+struct engine *engine_create(struct vm_shared *shared, struct platform *p);
+struct vcpu *engine_vcpu(struct engine *e);
+
+/* Run the guest; ends only through HOST_REQ_STOP. */
+_Noreturn void engine_run(struct engine *e);
+
+/*
+ * A host fault at ctx->rip with address ctx->fault_addr. Returns true when execution can go on with ctx as (possibly) changed;
+ * false: the fault is not the guest's (a bug in the engine). Runs on the faulting thread, on its own stack.
+ */
+bool engine_fault(struct engine *e, struct host_fault_ctx *ctx);
+
+/* --- for the guest architecture --- */
+
+/* The regime (mode, TTBR, DACR, SCTLR...) changed: choose the view for guest_current_regime(). Cheap when the view exists. */
+void engine_regime_changed(struct vcpu *v);
+
+/* TLB maintenance. Views synchronise: nothing that still holds is dropped. asid < 0: all ASIDs. */
+void engine_tlb_all(struct vcpu *v);
+void engine_tlb_asid(struct vcpu *v, unsigned asid);
+void engine_tlb_va(struct vcpu *v, uint32_t va, int asid);
+
+/* Instruction-cache maintenance. engine_icache_va: the line's page, by guest virtual address in the current regime. */
+void engine_icache_all(struct vcpu *v);
+void engine_icache_va(struct vcpu *v, uint32_t va);
+
+/* After an exception was returned from: map the page of the last abort at once, saving the second fault. */
+void engine_premap(struct vcpu *v, uint32_t va, bool is_write);
+
+/* Guest RAM by physical address for len bytes, or NULL. */
+static inline uint8_t *ram_ptr(const struct vm_shared *s, uint64_t pa, uint64_t len)
+{
+    uint64_t off = pa - GUEST_RAM_BASE;
+    return off < s->ram_size && len <= s->ram_size - off ? (uint8_t *)(uintptr_t)(s->ram_va + off) : NULL;
+}
+
+/* Diagnostics through the host; never from translated code. */
+void engine_log(struct vcpu *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
+_Noreturn void engine_panic(struct vcpu *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
+_Noreturn void engine_stop(struct vcpu *v, enum stop_reason why);
+int fmt_text(char *buf, int cap, const char *fmt, ...) PRINTF_LIKE(3, 4); /* freestanding: %s %c %d %u %x %lx %lu with width and 0 */
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * host.h: what the translator core asks of the host architecture (implemented in arch/x86/).
+ *
+ * Host register use in translated code:
+ *   r15        struct vcpu + VCPU_BIAS
+ *   GS base    window of the current view; a guest access is `op gs:[addr32]` (0x67 prefix: 32-bit wrap for free)
+ *   rsp        host stack, 16-byte aligned at calls of helpers
+ *   rax rcx rdx           scratch and temporaries
+ *   the other eleven      guest r0-r8, sp, lr (arch/x86/regs.h has the table)
+ *   xmm0-xmm15 scratch within one IR operation
+ *   MXCSR      guest floating-point environment as vcpu-owned code set it; helpers that need another save and restore
+ */
+#ifndef DBT_HOST_H
+#define DBT_HOST_H
+
+#include <dbt/ir.h>
+#include <dbt/vcpu.h>
+
+/* General registers by x86 number (rax rcx rdx rbx rsp rbp rsi rdi r8..r15) at a fault in translated code. */
+struct host_fault_ctx {
+    uint64_t gpr[16];
+    uint64_t rip, rflags;
+    uint64_t fault_addr;
+    uint32_t is_write;
+    uint32_t pad;
+};
+
+#define HOST_MAX_EXITS  64
+#define HOST_MAX_FAULTS 1024
+
+struct host_exit {          /* a chainable exit */
+    uint32_t target;        /* guest address, bit 0 = Thumb */
+    uint32_t patch;         /* code offset of the 32-bit displacement of the final jmp/jcc */
+    uint32_t stub;          /* code offset of the stub the displacement leads to when unlinked */
+    uint32_t guard;         /* code offset of the 64-bit itlb_entry() immediate of the cross-page guard, or 0: same page, no guard */
+};
+
+struct host_fault_point {   /* an instruction that may fault */
+    uint32_t code_off;      /* offset of the host instruction within the block */
+    uint32_t pc;            /* guest instruction, bit 0 = Thumb */
+    uint32_t restart;
+    uint8_t eflags_mask;    /* guest flags (IR_NZCV bits) that are in EFLAGS here; the others are in memory */
+    uint8_t carry_inverted; /* EFLAGS.CF = !C */
+    uint16_t pad;
+};
+
+struct host_code {
+    uint32_t size;
+    uint32_t n_exits, n_faults;
+    struct host_exit exit[HOST_MAX_EXITS];
+    struct host_fault_point fault[HOST_MAX_FAULTS];
+};
+
+struct host_compile_opts {
+    uint32_t engine_flags;  /* ENGINE_COUNT_INSNS, ENGINE_NO_CHAIN */
+    uint32_t host_features; /* HOST_HAS_* */
+    uint32_t first_exit_id; /* exit k stores first_exit_id + k in vcpu.exit_id */
+};
+
+/* Code-cache prologue: trampolines and helper thunks, written once at the start of the cache; see arch/x86/trampoline.c. */
+struct host_trampolines {
+    uint32_t enter;     /* offsets from the start of the cache */
+    uint32_t exit;      /* translated code jumps here with exit_reason set: stores pinned registers, returns from enter */
+    uint32_t unwind;    /* like exit, but guest registers are in memory already (raise from helper or fault) */
+    uint32_t call_full; /* rax = helper: saves and reloads all pinned registers around the call */
+    uint32_t call_pure; /* rax = helper: keeps pinned registers, does not publish them */
+    uint32_t size;
+};
+
+/* Write the trampolines to `rw` (executed at `rx`). Returns their size in bytes. */
+uint32_t host_write_trampolines(uint8_t *rw, uint64_t rx, uint32_t cap, struct host_trampolines *out);
+
+/*
+ * Compile. `rw` is where to write, `rx` where the code will run, cap the room there. Returns 0, or -1 when the room or the
+ * limits above do not suffice (the caller retries with a shorter block or an emptier cache).
+ */
+int host_compile(const struct ir_block *b, const struct host_trampolines *t, uint64_t cache_rx, uint8_t *rw, uint64_t rx, uint32_t cap,
+                 const struct host_compile_opts *opts, struct host_code *out);
+
+/* (Un)link an exit: make the displacement at `patch_rw` (which executes at patch_rx) lead to host address `to`. */
+void host_patch_jump(uint8_t *patch_rw, uint64_t patch_rx, uint64_t to);
+void host_patch_guard(uint8_t *guard_rw, uint64_t itlb_value);
+
+/* Run translated code at `code` until it exits; returns vcpu.exit_reason. */
+uint32_t host_enter(struct vcpu *v, const struct host_trampolines *t, uint64_t cache_rx, uint64_t code);
+
+/* Leave a helper (called from translated code) for the dispatcher; guest registers in memory are the truth. */
+_Noreturn void host_unwind(struct vcpu *v);
+
+/* Copy guest registers and flags of a fault point from the host context to the vcpu, and set vcpu.pc, vcpu.restart. */
+void host_restore_state(struct vcpu *v, const struct host_fault_ctx *ctx, const struct host_fault_point *p);
+
+/* Make the faulting context resume at the unwind trampoline: exit_reason must be set by the caller. */
+void host_resume_unwind(struct vcpu *v, const struct host_trampolines *t, uint64_t cache_rx, struct host_fault_ctx *ctx);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * vcpu.h: the part of a virtual CPU's state that the translator core and the host back end know.
+ *
+ * A guest architecture embeds `struct vcpu` as the first member of its own CPU state. While translated code runs, a
+ * host register (r15) holds the address of the vcpu plus VCPU_BIAS, so that fields below offset 256 are reached with
+ * an 8-bit displacement; keep hot fields early.
+ */
+#ifndef DBT_VCPU_H
+#define DBT_VCPU_H
+
+#include <armlet/abi.h>
+
+#define VCPU_BIAS 128
+
+#define VCPU_SPILL_SLOTS 16
+
+/* Why translated code came back to the dispatcher (vcpu.exit_reason). */
+enum vcpu_exit {
+    VCPU_EXIT_LINK,     /* a direct exit that is not linked yet: exit_id names it, pc = target */
+    VCPU_EXIT_LOOKUP,   /* pc is set; find the block (also: guarded exit whose guard failed) */
+    VCPU_EXIT_INDIRECT, /* pc is set; the jump cache missed */
+    VCPU_EXIT_POLL,     /* pc is set; `poll` was non-zero */
+    VCPU_EXIT_RAISED,   /* a helper or a fault changed the CPU state (exception taken) */
+    VCPU_EXIT_BUDGET,   /* pc is set (block not executed); insn_budget ran out */
+};
+
+/* One entry of a view's jump cache: where code for a guest address starts. Looked up inline by translated code with
+ * index (va >> 1) & (JUMP_CACHE_SIZE - 1). */
+#define JUMP_CACHE_BITS 10
+#define JUMP_CACHE_SIZE (1u << JUMP_CACHE_BITS)
+struct jump_cache_entry {
+    uint32_t va;   /* guest address, bit 0 = alternate instruction set; ~0 = empty (bit pattern no target has) */
+    uint32_t tag;  /* block flags the target was translated for */
+    uint64_t code; /* host address */
+};
+_Static_assert(sizeof(struct jump_cache_entry) == 16, "indexed by translated code");
+
+/* One view's record of which physical page instructions of a virtual page come from, direct-mapped by virtual page
+ * number. Entry = (vpn << 32) | (ppn << 1) | 1, or 0. Compared by the guards of cross-page exits. */
+#define ITLB_BITS 9
+#define ITLB_SIZE (1u << ITLB_BITS)
+static inline uint64_t itlb_entry(uint32_t va, uint64_t pa)
+{
+    return (uint64_t)(va >> 12) << 32 | (uint64_t)(uint32_t)(pa >> 12) << 1 | 1;
+}
+
+struct vcpu {
+    /* Guest flags, each 0 or 1, when they are not in EFLAGS. Order fixed: read as one 32-bit word in places. */
+    uint8_t nf, zf, cf, vf;     /* 0 */
+    uint32_t poll;              /* 4: non-zero asks translated code to come back; written by other threads */
+    uint32_t pc;                /* 8: guest pc, bit 0 = alternate instruction set (Thumb) */
+    uint32_t restart;           /* 12: guest-specific word that goes with pc (ARM: ITSTATE) */
+    struct jump_cache_entry *jump_cache; /* 16: of the current view */
+    uint64_t *itlb;             /* 24: of the current view */
+    int64_t insn_budget;        /* 32: counts down when ENGINE_COUNT_INSNS */
+    uint32_t exit_id;           /* 40 */
+    uint32_t exit_reason;       /* 44: enum vcpu_exit */
+    uint32_t excl_addr;         /* 48: exclusive monitor: address, or ~0 when open */
+    uint32_t excl_pad;
+    uint64_t excl_value;        /* 56: what the load-exclusive saw (zero-extended) */
+    uint32_t gpr[16];           /* 64: guest general registers (ARM: r0-r14 of the current mode; gpr[15] unused, see pc) */
+    uint32_t spill[VCPU_SPILL_SLOTS]; /* 128: the register allocator's */
+    uint64_t host_rsp;          /* 192: host stack to unwind to */
+    struct engine *engine;      /* 200 */
+    struct vm_shared *shared;   /* 208 */
+    struct engine_stats *stats; /* 216: &shared->stats */
+};
+
+_Static_assert(offsetof(struct vcpu, gpr) == 64 && sizeof(struct vcpu) == 224, "offsets are used by translated code");
+
+#endif

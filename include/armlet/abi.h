@@ -1,0 +1,163 @@
+/*
+ * abi.h: what the host process and the engine say to each other.
+ *
+ * The engine runs either inside a KVM VM (linked into the execution kernel) or inside the host process. Both ways it
+ * sees one `struct vm_shared`, placed by the host and mapped on both sides. The host fills the boot part before the
+ * engine starts; afterwards
+ *   - the host (device threads, ticker) raises interrupt lines in spi_level[] and sets *poll;
+ *   - the engine publishes the next timer deadline and its statistics;
+ *   - a request (MMIO, wait, stop, text) goes through `req`, one at a time: the engine fills it and calls
+ *     plat_host_call(); when that returns the host's answer stands in it.
+ * Everything here is plain data: fixed-size integers, no pointers of either side except where named *_va, which are
+ * engine addresses.
+ */
+#ifndef ARMLET_ABI_H
+#define ARMLET_ABI_H
+
+#include <armlet/base.h>
+
+#define ARMLET_ABI_MAGIC   0x746c6d61u /* "amlt" */
+#define ARMLET_ABI_VERSION 1u
+
+/* --- machine facts both sides need ------------------------------------------------------------------------------ */
+#define GUEST_RAM_BASE    0x40000000u
+#define GUEST_RAM_MAX     0x80000000u /* bytes; all RAM stays below 4 GiB of physical address */
+#define GUEST_GICD_BASE   0x08000000u
+#define GUEST_GICC_BASE   0x08010000u
+#define GUEST_GIC_SIZE    0x00010000u /* each of the two */
+#define GUEST_CNTFRQ_HZ   62500000u
+#define GUEST_TIMER_VIRT_PPI 27u
+#define GUEST_TIMER_PHYS_PPI 30u
+
+/* --- requests: engine -> host ----------------------------------------------------------------------------------- */
+enum host_req_type {
+    HOST_REQ_NONE,
+    HOST_REQ_MMIO_READ,  /* addr, size -> value, status */
+    HOST_REQ_MMIO_WRITE, /* addr, size, value -> status */
+    HOST_REQ_WAIT,       /* sleep until *poll != 0 or the TSC passes shared->deadline_tsc */
+    HOST_REQ_STOP,       /* value = enum stop_reason; the host does not return to the engine */
+    HOST_REQ_TEXT,       /* text: a diagnostic for stderr, `value` bytes (-d output, warnings) */
+};
+
+enum stop_reason {
+    STOP_POWER_OFF, /* PSCI SYSTEM_OFF */
+    STOP_RESET,     /* PSCI SYSTEM_RESET */
+    STOP_BUDGET,    /* the configured number of guest instructions has run */
+    STOP_HOST,      /* the host asked (exit_request with shared->stop_wanted) */
+    STOP_PANIC,     /* the engine cannot go on; `text` says why in one sentence; exit code 1 */
+};
+
+#define HOST_REQ_TEXT_MAX 2048
+struct host_request {
+    uint32_t type;   /* enum host_req_type */
+    uint32_t size;   /* access size in bytes: 1, 2, 4 or 8 */
+    uint64_t addr;   /* guest physical address */
+    uint64_t value;  /* in or out */
+    int32_t status;  /* out: 0, or -1 for "nothing there" (external abort in the guest) */
+    uint32_t pad;
+    char text[HOST_REQ_TEXT_MAX]; /* NUL-terminated */
+};
+
+/* --- configuration: host -> engine ------------------------------------------------------------------------------ */
+#define ENGINE_COUNT_INSNS BIT(0) /* count guest instructions exactly (costs some speed) */
+#define ENGINE_LOG_IN_ASM  BIT(1) /* report each translated block: guest side */
+#define ENGINE_LOG_OUT_ASM BIT(2) /* report each translated block: host side */
+#define ENGINE_LOG_EXEC    BIT(3) /* report each block entered from the dispatcher */
+#define ENGINE_LOG_INT     BIT(4) /* report guest exceptions */
+#define ENGINE_NO_CHAIN    BIT(5) /* debugging: return to the dispatcher after every block */
+#define ENGINE_TIME        BIT(6) /* keep time by kind in the statistics */
+
+/* x86 features the engine may use, decided by the host process (KVM's CPUID hides some that work). */
+#define HOST_HAS_AVX2 BIT(0)
+#define HOST_HAS_FMA  BIT(1)
+#define HOST_HAS_F16C BIT(2)
+
+struct engine_config {
+    uint32_t flags;             /* ENGINE_* */
+    uint32_t host_features;     /* HOST_HAS_* */
+    uint32_t code_cache_bytes;  /* multiple of 1 MiB */
+    uint32_t view_count;        /* size of the view pool, 2..1024 */
+    uint32_t fault_around;      /* pages mapped per window fault, 1..64 */
+    uint32_t pad;
+    uint64_t insn_budget;       /* stop after that many guest instructions; 0 = no limit (needs ENGINE_COUNT_INSNS) */
+};
+
+/* --- statistics: engine -> host; printed by --stats ------------------------------------------------------------- */
+struct engine_stats {
+    uint64_t guest_insns;       /* only with ENGINE_COUNT_INSNS */
+    uint64_t blocks_translated;
+    uint64_t insns_translated;
+    uint64_t host_code_bytes;
+    uint64_t blocks_invalidated;
+    uint64_t cache_evictions;
+    uint64_t dispatches;        /* returns to the C dispatcher */
+    uint64_t links;             /* exits patched to jump block to block */
+    uint64_t indirect_misses;   /* inline jump-cache misses */
+    uint64_t window_faults;     /* host faults in guest windows */
+    uint64_t guest_aborts;      /* of those or of walks, delivered to the guest */
+    uint64_t pages_mapped;
+    uint64_t sections_mapped;
+    uint64_t pages_protected;   /* writable -> read-only because they hold translated code */
+    uint64_t pages_unmapped;
+    uint64_t code_page_writes;  /* faults on write-protected code pages */
+    uint64_t view_switches;
+    uint64_t view_allocs;
+    uint64_t view_recycles;
+    uint64_t view_syncs;        /* stale views re-walked */
+    uint64_t tlb_ops;           /* guest TLB maintenance operations */
+    uint64_t icache_ops;
+    uint64_t exceptions[8];     /* by vector: 0 reset, 1 undef, 2 svc, 3 pabt, 4 dabt, 5 hyp, 6 irq, 7 fiq */
+    uint64_t host_calls[8];     /* by enum host_req_type */
+    uint64_t gic_accesses;
+    uint64_t slow_accesses;     /* guest memory accesses through a helper */
+    uint64_t privileged_ops;    /* kvm: requests to CPL 0 (invlpg, CR3 reload) */
+    uint64_t unimplemented;     /* guest instructions that raised Undefined for want of a translation */
+    uint64_t tsc_translate;     /* with ENGINE_TIME: TSC ticks by kind */
+    uint64_t tsc_fault;
+    uint64_t tsc_sync;
+    uint64_t tsc_host_call;
+    uint64_t tsc_wait;
+    uint64_t tsc_total;
+};
+
+/* --- the shared area -------------------------------------------------------------------------------------------- */
+#define VM_SPI_WORDS 8 /* 256 shared peripheral interrupts */
+
+struct vm_shared {
+    uint32_t magic, version, size, pad0;
+
+    /* boot part: host -> engine */
+    struct engine_config config;
+    uint32_t ram_size;    /* bytes of guest RAM at GUEST_RAM_BASE */
+    uint32_t entry_pc;    /* bit 0 = Thumb */
+    uint32_t entry_r[4];  /* r0-r3 at entry */
+    uint64_t tsc_base;    /* TSC value at which the guest's counter reads 0 */
+    uint64_t tsc_to_cnt;  /* counter = (tsc - tsc_base) * tsc_to_cnt >> 32 */
+    uint64_t tsc_hz;
+    uint64_t ram_va;      /* engine address of guest RAM (all of it, writable) */
+    uint64_t heap_va;     /* engine heap: zero-filled, page aligned */
+    uint64_t heap_size;
+    uint64_t code_rw_va;  /* code cache, writable alias (may equal code_rx_va) */
+    uint64_t code_rx_va;  /* code cache, executable alias */
+
+    /* host -> engine, at any time (atomics) */
+    uint32_t spi_level[VM_SPI_WORDS]; /* bit n of word w: level of SPI 32*w+n (GIC INTID 32 + that) */
+    uint32_t stop_wanted; /* non-zero: at the next poll the engine issues HOST_REQ_STOP/STOP_HOST */
+    uint32_t pad1;
+
+    /* engine -> host, at any time */
+    uint64_t poll_va;      /* engine address of the vCPU's 32-bit poll word; host stores 1 there after changing the above */
+    uint64_t deadline_tsc; /* next guest timer expiry the engine knows of; UINT64_MAX = none. A host ticker sets
+                              *poll within about a millisecond of the TSC passing it. */
+
+    struct host_request req;
+    struct engine_stats stats;
+};
+
+_Static_assert(sizeof(struct host_request) == 32 + HOST_REQ_TEXT_MAX, "ABI");
+_Static_assert(offsetof(struct vm_shared, config) == 16, "ABI");
+_Static_assert(sizeof(struct engine_config) == 32, "ABI");
+_Static_assert(offsetof(struct vm_shared, spi_level) % 8 == 0, "ABI");
+_Static_assert(offsetof(struct vm_shared, deadline_tsc) % 8 == 0, "ABI");
+
+#endif
