@@ -36,7 +36,8 @@ enum host_req_type {
     HOST_REQ_MMIO_WRITE, /* addr, size, value -> status */
     HOST_REQ_WAIT,       /* sleep until *poll != 0 or the TSC passes shared->deadline_tsc */
     HOST_REQ_STOP,       /* value = enum stop_reason; the host does not return to the engine */
-    HOST_REQ_TEXT,       /* text: a diagnostic for stderr, `value` bytes (-d output, warnings) */
+    HOST_REQ_TEXT,       /* text: a diagnostic line for stderr (-d output, warnings), NUL-terminated */
+    HOST_REQ_CODE,       /* -d in_asm/out_asm: text holds `value` bytes of code at address addr to disassemble; size = enum code_kind */
 };
 
 enum stop_reason {
@@ -46,6 +47,8 @@ enum stop_reason {
     STOP_HOST,      /* the host asked (exit_request with shared->stop_wanted) */
     STOP_PANIC,     /* the engine cannot go on; `text` says why in one sentence; exit code 1 */
 };
+
+enum code_kind { CODE_A32, CODE_T32, CODE_X86 };
 
 #define HOST_REQ_TEXT_MAX 2048
 struct host_request {
