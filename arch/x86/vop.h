@@ -1,0 +1,17 @@
+/*
+ * vop.h: lowering of the IR's SIMD and floating-point operations (dbt/ir_vop.h) to AVX code.
+ */
+#ifndef X86_VOP_H
+#define X86_VOP_H
+
+#include <arch/x86/emit.h>
+#include <dbt/ir_vop.h>
+
+/*
+ * Write code for the IR_OP_VOP instruction `i`: state[i->d] = vop(state[i->a], state[i->b]), offsets from struct vcpu (address them with
+ * x86_state()). The code may use rax, rcx, rdx, all xmm registers and EFLAGS (the back end has put away what lived there), and no other register; it
+ * leaves the upper halves of the ymm registers zero (VEX.128 does). Returns false for an operation that has no lowering.
+ */
+bool x86_lower_vop(struct x86_emitter *e, const struct ir_insn *i);
+
+#endif
