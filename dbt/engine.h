@@ -54,6 +54,10 @@ static inline uint8_t *ram_ptr(const struct vm_shared *s, uint64_t pa, uint64_t 
 void engine_log(struct vcpu *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
 _Noreturn void engine_panic(struct vcpu *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
 _Noreturn void engine_stop(struct vcpu *v, enum stop_reason why);
+/* Pass shared->req to the host; returns when it has answered. Counts and times it. */
+void engine_host_call(struct vcpu *v);
+/* Text for a readable death: guest pc and the last blocks entered from the dispatcher. Returns the length. Only reads. */
+int engine_describe(const struct engine *e, char *buf, int cap);
 int fmt_text(char *buf, int cap, const char *fmt, ...) PRINTF_LIKE(3, 4); /* freestanding: %s %c %d %u %x %lx %lu with width and 0 */
 
 #endif
