@@ -93,7 +93,13 @@ struct arm_cpu {
 
     struct arm_gic gic;
     struct arm_timer timer;
+
+    /* Compiled decode tables: NULL until the first translation, which builds them in the arm_decoder_size() bytes that guest_vcpu_size() counts
+     * behind this structure (at ARM_DECODER_OFFSET). */
+    struct arm_decoder *decoder;
 };
+
+#define ARM_DECODER_OFFSET ALIGN_UP(sizeof(struct arm_cpu), 64)
 
 static inline struct arm_cpu *arm_cpu_of(struct vcpu *v) { return container_of(v, struct arm_cpu, v); }
 static inline const struct arm_cpu *arm_cpu_of_const(const struct vcpu *v) { return container_of(v, const struct arm_cpu, v); }

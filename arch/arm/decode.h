@@ -64,6 +64,22 @@ extern const unsigned arm_neon_row_count;
 
 enum arm_table { ARM_TABLE_A32, ARM_TABLE_T16, ARM_TABLE_T32, ARM_TABLE_VFP, ARM_TABLE_NEON, ARM_TABLE_COUNT };
 
+/*
+ * A pattern taken apart. A word matches when (word & mask) == value; each segment appends `width` bits from bit `lsb` on to the field of index
+ * `field` (as in arm_insn.f[]). `any` has the don't-care bits. arm_pattern_compile() returns false for text that is not a pattern of `bits` bits
+ * or has too many segments; the row tables have none such (tests/unit/decode_test.c).
+ */
+#define ARM_PATTERN_SEGMENTS 16
+struct arm_pattern {
+    uint32_t mask, value, any;
+    uint8_t segments;
+    struct {
+        uint8_t field, lsb, width;
+    } segment[ARM_PATTERN_SEGMENTS];
+};
+bool arm_pattern_compile(const char *text, unsigned bits, struct arm_pattern *out);
+unsigned arm_table_rows(enum arm_table table, const struct arm_row **rows); /* returns the count */
+
 /* Compiled form of the tables (mask, value, field extraction, index): built once per engine, in memory the caller gives. */
 struct arm_decoder;
 size_t arm_decoder_size(void);
