@@ -58,6 +58,7 @@ _Noreturn void engine_stop(struct vcpu *v, enum stop_reason why);
 void engine_host_call(struct vcpu *v);
 /* Text for a readable death: guest pc and the last blocks entered from the dispatcher. Returns the length. Only reads. */
 int engine_describe(const struct engine *e, char *buf, int cap);
+int fmt_vtext(char *buf, int cap, const char *fmt, __builtin_va_list ap);
 int fmt_text(char *buf, int cap, const char *fmt, ...) PRINTF_LIKE(3, 4); /* freestanding: %s %c %d %u %x %lx %lu with width and 0 */
 
 #endif

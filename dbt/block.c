@@ -1,0 +1,252 @@
+/*
+ * block.c: the table of translated blocks, and how they are linked, unlinked and evicted.
+ *
+ * Invariants: a live block is in the hash, in the lists of its one or two RAM pages, and only live blocks are targets of linked exits or of
+ * jump caches. Killing a block leaves its host code in place: it may be running (a fault handler kills), and runs on to its next exit,
+ * whose stub leads to the dispatcher. Code memory is reused only by evicting a whole region, which only the dispatcher does.
+ */
+#include <dbt/engine_impl.h>
+
+void blocks_init(struct engine *e)
+{
+    uint32_t first = ALIGN_UP(e->tramp.size, 64u);
+    uint32_t each = ALIGN_DOWN((e->code_bytes - first) / REGION_COUNT, 64u);
+
+    for (unsigned i = 0; i < REGION_COUNT; i++) {
+        struct region *r = &e->region[i];
+        r->start = r->code = first + i * each;
+        r->code_end = r->start + each;
+    }
+    memset(e->hash, 0xff, (e->hash_mask + 1) * sizeof(*e->hash));
+}
+
+uint32_t code_sum(const uint8_t *p, uint32_t n)
+{
+    uint64_t h = 0x9e3779b97f4a7c15u ^ n;
+
+    for (; n >= 2; n -= 2, p += 2) /* guest code is a multiple of two bytes */
+        h = (h ^ (p[0] | p[1] << 8)) * 0xff51afd7ed558ccdu, h ^= h >> 29;
+    return (uint32_t)(h ^ h >> 32);
+}
+
+static uint32_t *hash_slot(struct engine *e, uint32_t pa, uint32_t pc, uint32_t flags)
+{
+    uint32_t h = (pa >> 1) * 0x9e3779b1u ^ pc * 0x85ebca6bu ^ flags * 0xc2b2ae35u;
+    return &e->hash[(h ^ h >> 15) & e->hash_mask];
+}
+
+uint32_t block_find(struct engine *e, uint32_t pa, uint32_t pc, uint32_t flags, uint32_t page1)
+{
+    for (uint32_t b = *hash_slot(e, pa, pc, flags); b != NONE; b = e->block[b].hash_next) {
+        const struct block *k = &e->block[b];
+        if (k->pa == pa && k->pc == pc && k->flags == flags && (k->page[1] == NONE || k->page[1] == page1))
+            return b;
+    }
+    return NONE;
+}
+
+/* --- links --- */
+
+static void exit_unlink(struct engine *e, uint32_t x)
+{
+    struct exit *t = &e->exit[x];
+
+    if (t->to == NONE)
+        return;
+    host_patch_jump(e->code_rw + t->patch, e->code_rx + t->patch, e->code_rx + t->stub);
+    if (t->in_prev == NONE)
+        e->block[t->to].in = t->in_next;
+    else
+        e->exit[t->in_prev].in_next = t->in_next;
+    if (t->in_next != NONE)
+        e->exit[t->in_next].in_prev = t->in_prev;
+    t->to = NONE;
+}
+
+void exit_link(struct engine *e, uint32_t x, uint32_t to)
+{
+    struct exit *t = &e->exit[x];
+    struct block *b = &e->block[to];
+
+    exit_unlink(e, x);
+    /* Within a page the target's mapping is the source's; beyond it, the guard compares what the source relied on. A block that straddles
+     * depends on a second page that no guard looks at: it is reached through jump caches only. */
+    if (b->page[1] != NONE)
+        return;
+    if (t->guard)
+        host_patch_guard(e->code_rw + t->guard, itlb_entry(t->target, b->pa));
+    host_patch_jump(e->code_rw + t->patch, e->code_rx + t->patch, e->code_rx + b->code);
+    t->to = to;
+    t->in_prev = NONE;
+    t->in_next = b->in;
+    if (b->in != NONE)
+        e->exit[b->in].in_prev = x;
+    b->in = x;
+    e->v->stats->links++;
+}
+
+/* --- killing --- */
+
+static void page_list_remove(struct engine *e, uint32_t b, unsigned which)
+{
+    struct ram_page *p = &e->page[e->block[b].page[which]];
+    uint32_t *link = &p->blocks;
+
+    while (*link != (b << 1 | which))
+        link = &e->block[*link >> 1].page_next[*link & 1];
+    *link = e->block[b].page_next[which];
+}
+
+/* Everything but the jump caches. */
+static void block_detach(struct engine *e, uint32_t b)
+{
+    struct block *k = &e->block[b];
+    uint32_t *link = hash_slot(e, k->pa, k->pc, k->flags);
+
+    while (*link != b)
+        link = &e->block[*link].hash_next;
+    *link = k->hash_next;
+    for (unsigned w = 0; w < 2; w++)
+        if (k->page[w] != NONE)
+            page_list_remove(e, b, w);
+    while (k->in != NONE)
+        exit_unlink(e, k->in);
+    for (uint32_t i = 0; i < k->n_exits; i++)
+        exit_unlink(e, k->first_exit + i);
+    k->live = false;
+    e->v->stats->blocks_invalidated++;
+}
+
+void block_kill(struct engine *e, uint32_t b)
+{
+    uint32_t va = e->block[b].pc;
+
+    block_detach(e, b);
+    for (unsigned n = 0; n < e->n_views; n++) {
+        struct jump_cache_entry *j = &e->view[n].jump_cache[va >> 1 & (JUMP_CACHE_SIZE - 1)];
+        if (e->view[n].used && j->va == va)
+            j->va = ~0u;
+    }
+}
+
+void block_kill_page(struct engine *e, uint32_t page)
+{
+    while (e->page[page].blocks != NONE)
+        block_kill(e, e->page[page].blocks >> 1);
+}
+
+static void region_evict(struct engine *e, unsigned n)
+{
+    struct region *r = &e->region[n];
+    uint32_t first = n * e->blocks_per_region;
+
+    if (r->n_blocks == 0)
+        return;
+    for (uint32_t i = 0; i < r->n_blocks; i++)
+        if (e->block[first + i].live)
+            block_detach(e, first + i);
+    for (unsigned w = 0; w < e->n_views; w++)
+        if (e->view[w].used)
+            view_flush_code(&e->view[w]);
+    r->code = r->start;
+    r->n_blocks = r->n_exits = r->n_faults = 0;
+    e->v->stats->cache_evictions++;
+}
+
+struct region *block_reserve(struct engine *e, uint32_t code_bytes)
+{
+    struct region *r = &e->region[e->cur_region];
+
+    if (r->code_end - r->code < code_bytes || r->n_blocks == e->blocks_per_region || e->exits_per_region - r->n_exits < HOST_MAX_EXITS ||
+        e->faults_per_region - r->n_faults < HOST_MAX_FAULTS) {
+        e->cur_region = (e->cur_region + 1) % REGION_COUNT;
+        region_evict(e, e->cur_region);
+        r = &e->region[e->cur_region];
+    }
+    return r;
+}
+
+uint32_t block_insert(struct engine *e, struct region *r, const struct block *key, const struct host_code *hc)
+{
+    unsigned n = (unsigned)(r - e->region);
+    uint32_t b = n * e->blocks_per_region + r->n_blocks++;
+    struct block *k = &e->block[b];
+    uint32_t *slot = hash_slot(e, key->pa, key->pc, key->flags);
+
+    *k = *key;
+    k->code = r->code;
+    k->code_size = hc->size;
+    k->in = NONE;
+    k->live = true;
+    k->hash_next = *slot;
+    *slot = b;
+    for (unsigned w = 0; w < 2; w++) {
+        if (k->page[w] == NONE)
+            continue;
+        k->page_next[w] = e->page[k->page[w]].blocks;
+        e->page[k->page[w]].blocks = b << 1 | w;
+    }
+
+    k->first_exit = n * e->exits_per_region + r->n_exits;
+    k->n_exits = hc->n_exits;
+    for (uint32_t i = 0; i < hc->n_exits; i++) {
+        const struct host_exit *h = &hc->exit[i];
+        e->exit[k->first_exit + i] = (struct exit){.target = h->target,
+                                                   .patch = k->code + h->patch,
+                                                   .stub = k->code + h->stub,
+                                                   .guard = h->guard ? k->code + h->guard : 0,
+                                                   .from = b,
+                                                   .to = NONE,
+                                                   .in_next = NONE,
+                                                   .in_prev = NONE};
+    }
+    r->n_exits += hc->n_exits;
+
+    k->first_fault = n * e->faults_per_region + r->n_faults;
+    k->n_faults = hc->n_faults;
+    memcpy(&e->fault[k->first_fault], hc->fault, hc->n_faults * sizeof(hc->fault[0]));
+    r->n_faults += hc->n_faults;
+
+    r->code = ALIGN_UP(r->code + hc->size, 16u);
+    return b;
+}
+
+/* --- from host addresses back --- */
+
+uint32_t block_at_code(struct engine *e, uint64_t rip)
+{
+    uint64_t off = rip - e->code_rx;
+
+    for (unsigned n = 0; n < REGION_COUNT; n++) {
+        const struct region *r = &e->region[n];
+        if (off < r->start || off >= r->code)
+            continue;
+        uint32_t lo = n * e->blocks_per_region, hi = lo + r->n_blocks;
+        while (hi - lo > 1) {
+            uint32_t mid = lo + (hi - lo) / 2;
+            if (e->block[mid].code <= off)
+                lo = mid;
+            else
+                hi = mid;
+        }
+        return off - e->block[lo].code < e->block[lo].code_size ? lo : NONE;
+    }
+    return NONE;
+}
+
+const struct host_fault_point *block_fault_point(struct engine *e, uint32_t b, uint64_t rip)
+{
+    const struct block *k = &e->block[b];
+    const struct host_fault_point *f = &e->fault[k->first_fault];
+    uint32_t off = (uint32_t)(rip - e->code_rx) - k->code;
+    uint32_t lo = 0, hi = k->n_faults;
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (f[mid].code_off < off)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < k->n_faults && f[lo].code_off == off ? &f[lo] : NULL;
+}

@@ -1,0 +1,210 @@
+/*
+ * engine_impl.h: the translator core's own structures; only dbt/ includes it.
+ *
+ *   struct engine     one per vCPU: everything below, allocated once from shared->heap_va
+ *   struct block      a translated guest block. Blocks live in *regions* of the code cache; a region is filled front to back and
+ *                     evicted as a whole, so its blocks, exits and fault points are arrays in code order.
+ *   struct exit       a chainable exit of a block, in the list of incoming exits of the block it is linked to
+ *   struct ram_page   a page of guest RAM: the blocks translated from it and the writable mappings of it
+ *   struct view       a guest address space as one privilege sees it (design: "windows, views, synchronisation"); view n owns window n
+ *
+ * Block and exit numbers are indices into arrays spanning all regions; NONE ends lists.
+ */
+#ifndef DBT_ENGINE_IMPL_H
+#define DBT_ENGINE_IMPL_H
+
+#include <dbt/engine.h>
+
+#define NONE 0xffffffffu
+#define PAGE_SIZE 4096u
+
+/* --- blocks --- */
+#define REGION_COUNT 16
+
+struct block {
+    uint32_t pc, flags;       /* key, with pa */
+    uint32_t pa;              /* guest physical address of the first instruction */
+    uint32_t size;            /* bytes of guest code */
+    uint32_t sum;             /* checksum of those bytes */
+    uint32_t code, code_size; /* host code: offset from the start of the cache */
+    uint32_t first_exit, n_exits;
+    uint32_t first_fault, n_faults;
+    uint32_t in;              /* first exit linked to this block */
+    uint32_t hash_next;
+    uint32_t page[2];         /* RAM pages the code stands in; page[1] = NONE unless the instruction straddles */
+    uint32_t page_next[2];    /* list of the page's blocks: block << 1 | which */
+    bool live;
+};
+
+struct exit {
+    uint32_t target;             /* guest address */
+    uint32_t patch, stub, guard; /* offsets from the start of the cache; guard 0 = none */
+    uint32_t from, to;           /* its block; the block it is linked to, or NONE */
+    uint32_t in_next, in_prev;
+};
+
+struct region {
+    uint32_t code, code_end;    /* offsets; code = next free byte */
+    uint32_t start;
+    uint32_t n_blocks, n_exits, n_faults;
+};
+
+/* --- RAM pages --- */
+#define RP_CODE  1u /* holds live blocks and is write-protected in all views */
+#define RP_LAZY  2u /* written too often while holding code: stays writable; its blocks are checked at instruction-cache maintenance */
+#define RP_LAZY_AFTER 8 /* code-page write faults before a page becomes lazy */
+
+struct ram_page {
+    uint32_t blocks;  /* first block << 1 | which, or NONE */
+    uint32_t wmap;    /* first writable small mapping: view << 20 | vpn, or NONE */
+    uint32_t lazy_next; /* list of lazy pages */
+    uint8_t flags;
+    uint8_t writes;
+    uint16_t pad;
+};
+
+/* --- views --- */
+#define L1_COUNT   4096u /* 1 MiB each */
+#define LEAF_COUNT 256u
+
+/* Entry of a leaf (4 KiB page) or of l1 (1 MiB section): RAM page number << 12 | flags */
+#define VE_MAPPED BIT(0)  /* present in the window */
+#define VE_WRITE  BIT(1)  /* present writable */
+#define VE_EXEC   BIT(2)  /* instructions have been looked up here: jump cache or itlb may know it */
+#define VE_NG     BIT(3)  /* belongs to the view's ASID */
+/* l1 only */
+#define VE_LEAF   BIT(8)  /* bits 31..12: leaf number */
+
+struct leaf {
+    uint32_t e[LEAF_COUNT];
+    uint32_t wmap_next[LEAF_COUNT];
+};
+
+struct view {
+    struct guest_regime regime;
+    bool used;
+    bool owned; /* holds non-global entries: belongs to regime.ttbr0/asid; otherwise serves any */
+    bool stale; /* TLB maintenance happened: re-walk before use */
+    uint32_t entries; /* non-zero entries of leaves, and sections */
+    uint64_t last_use;
+    uint64_t l1_used[L1_COUNT / 64];
+    uint32_t l1[L1_COUNT];
+    uint32_t section_next[L1_COUNT]; /* list of writable sections over a MiB of RAM: view << 12 | index */
+    uint64_t itlb[ITLB_SIZE];
+    struct jump_cache_entry jump_cache[JUMP_CACHE_SIZE];
+};
+
+#define VIEW_CACHE_SIZE 64
+#define SLOW_SET_SIZE   4096
+#define TRACE_RING      16
+
+struct engine {
+    struct vm_shared *shared;
+    struct platform *plat;
+    struct vcpu *v;
+    struct engine_config cfg;
+    uint64_t heap_next, heap_end;
+
+    /* code cache */
+    uint8_t *code_rw;
+    uint64_t code_rx;
+    uint32_t code_bytes;
+    struct host_trampolines tramp;
+    struct region region[REGION_COUNT];
+    unsigned cur_region;
+    uint32_t blocks_per_region, exits_per_region, faults_per_region;
+    struct block *block;
+    struct exit *exit;
+    struct host_fault_point *fault;
+    uint32_t *hash;
+    uint32_t hash_mask;
+    struct ir_block *ir;
+    struct host_code *hc;
+
+    /* RAM */
+    uint32_t n_pages;
+    struct ram_page *page;
+    uint32_t *section_head;    /* per MiB of RAM: writable section mappings */
+    uint16_t *code_pages;      /* per MiB of RAM: pages with RP_CODE */
+    uint32_t lazy_head;
+
+    /* views */
+    unsigned n_views, cur;     /* cur: index of the current view */
+    struct view *view;
+    uint16_t view_cache[VIEW_CACHE_SIZE]; /* hash of a regime -> a view that may serve it */
+    uint64_t tick;
+    struct leaf *leaf;
+    uint32_t n_leaves, leaf_free; /* free list through e[0] */
+
+    /* guest instructions (by physical address) that touch devices: open addressing, 0 = empty, address | 1 */
+    uint32_t slow_set[SLOW_SET_SIZE];
+    uint32_t slow_count;
+
+    int64_t budget_start;
+    uint64_t tsc_start;
+    uint64_t last_fault_addr, last_fault_rip;
+    unsigned same_faults;
+    uint32_t ring[TRACE_RING];
+    unsigned ring_next;
+};
+
+static inline uint64_t rdtsc(void) { return __builtin_ia32_rdtsc(); }
+static inline struct view *cur_view(struct engine *e) { return &e->view[e->cur]; }
+static inline uint64_t page_pa(uint32_t page) { return GUEST_RAM_BASE + (uint64_t)page * PAGE_SIZE; }
+/* RAM page number of a physical address, or NONE. */
+static inline uint32_t page_of(const struct engine *e, uint64_t pa)
+{
+    uint64_t n = (pa - GUEST_RAM_BASE) / PAGE_SIZE;
+    return n < e->n_pages ? (uint32_t)n : NONE;
+}
+static inline struct region *region_of_block(struct engine *e, uint32_t b) { return &e->region[b / e->blocks_per_region]; }
+
+/* block.c */
+void blocks_init(struct engine *e);
+uint32_t block_find(struct engine *e, uint32_t pa, uint32_t pc, uint32_t flags, uint32_t page1);
+/* Room for a block in the current region, evicting the next one if need be. */
+struct region *block_reserve(struct engine *e, uint32_t code_bytes);
+uint32_t block_insert(struct engine *e, struct region *r, const struct block *key, const struct host_code *hc);
+void block_kill(struct engine *e, uint32_t b);
+void block_kill_page(struct engine *e, uint32_t page);
+void exit_link(struct engine *e, uint32_t x, uint32_t to);
+uint32_t block_at_code(struct engine *e, uint64_t rip); /* NONE when rip is not in a block */
+const struct host_fault_point *block_fault_point(struct engine *e, uint32_t b, uint64_t rip);
+uint32_t code_sum(const uint8_t *p, uint32_t n);
+
+/* translate.c */
+uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t pa, uint64_t page1_pa);
+
+/* page.c */
+void pages_init(struct engine *e);
+void page_make_code(struct engine *e, uint32_t page);
+/* A write to a page that holds translated code (by the guest, or by a device). The page is writable afterwards, but mappings are the caller's. */
+void page_written(struct engine *e, uint32_t page);
+void page_lazy_check(struct engine *e, uint32_t page); /* NONE: all lazy pages */
+void wmap_add(struct engine *e, uint32_t page, unsigned view, uint32_t vpn);
+void wmap_remove(struct engine *e, uint32_t page, unsigned view, uint32_t vpn);
+
+/* view.c */
+void views_init(struct engine *e);
+/* The entry that covers va: of a leaf, or of l1 when that is a section or empty. */
+uint32_t *view_entry(struct engine *e, struct view *w, uint32_t va);
+/* Map va in view n as translation t (to RAM, readable) allows; `write`: for a write that t allows. */
+void view_map(struct engine *e, unsigned n, uint32_t va, const struct guest_translation *t, bool write);
+/* Map neighbours of va whose translation is as easily had. */
+void view_map_around(struct engine *e, unsigned n, uint32_t va);
+void view_note_exec(struct engine *e, unsigned n, uint32_t va, const struct guest_translation *t);
+void view_unmap_entry(struct engine *e, unsigned n, uint32_t va, uint32_t *entry);
+void view_drop(struct engine *e, unsigned n);
+void view_split_section(struct engine *e, unsigned n, uint32_t l1);
+void view_remove_section(struct engine *e, unsigned n, uint32_t l1);
+void view_flush_code(struct view *w);
+void view_flush_code_page(struct view *w, uint32_t va);
+
+/* sync.c */
+void view_sync(struct engine *e, unsigned n);
+
+/* fault.c / slow set */
+bool slow_pc_has(const struct engine *e, uint32_t pa);
+void slow_pc_add(struct engine *e, uint32_t pa);
+
+#endif

@@ -1,0 +1,124 @@
+/*
+ * fault.c: host faults in guest windows.
+ *
+ * A translated access faults when its page is not mapped in the current window or not with the right it needs. Then one of four things is
+ * true: the guest's tables allow it (map, retry), they do not (guest abort), the address is a device (the block is
+ * retranslated so that this instruction calls a helper from now on), or it is a write to a page of translated code (the code dies).
+ */
+#include <dbt/engine_impl.h>
+
+#define WINDOW_SPAN     (1ull << 32)
+#define SAME_FAULT_LIMIT 64 /* identical faults in a row: mapping does not help, something is broken */
+
+/* --- instructions that touch devices --- */
+
+static uint32_t *slow_slot(struct engine *e, uint32_t pa)
+{
+    uint32_t h = (pa >> 1) * 0x9e3779b1u >> 16;
+
+    for (;; h++) {
+        uint32_t *s = &e->slow_set[h & (SLOW_SET_SIZE - 1)];
+        if (*s == 0 || *s == (pa | 1))
+            return s;
+    }
+}
+
+bool slow_pc_has(const struct engine *e, uint32_t pa)
+{
+    return *slow_slot((struct engine *)e, pa) != 0;
+}
+
+void slow_pc_add(struct engine *e, uint32_t pa)
+{
+    if (e->slow_count >= SLOW_SET_SIZE / 2) { /* forget: blocks made with it stay right, others will be found again */
+        memset(e->slow_set, 0, sizeof(e->slow_set));
+        e->slow_count = 0;
+    }
+    uint32_t *s = slow_slot(e, pa);
+    if (*s == 0)
+        e->slow_count++;
+    *s = pa | 1;
+}
+
+/* --- faults --- */
+
+static bool leave_block(struct engine *e, struct host_fault_ctx *ctx, enum vcpu_exit why)
+{
+    e->v->exit_reason = why;
+    host_resume_unwind(e->v, &e->tramp, e->code_rx, ctx);
+    return true;
+}
+
+static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
+{
+    struct vcpu *v = e->v;
+    struct view *w = cur_view(e);
+    uint64_t off = ctx->fault_addr - plat_window_base(e->plat, e->cur);
+    uint32_t b = block_at_code(e, ctx->rip);
+
+    /* An access that begins below 4 GiB can end above: there is nothing mapped, and it is no guest address. */
+    if (b == NONE || off >= WINDOW_SPAN + 64)
+        return false;
+    const struct host_fault_point *p = block_fault_point(e, b, ctx->rip);
+    if (!p)
+        return false;
+
+    v->stats->window_faults++;
+    if (e->last_fault_addr != ctx->fault_addr || e->last_fault_rip != ctx->rip) {
+        e->last_fault_addr = ctx->fault_addr;
+        e->last_fault_rip = ctx->rip;
+        e->same_faults = 0;
+    } else if (++e->same_faults > SAME_FAULT_LIMIT) {
+        return false;
+    }
+
+    uint32_t va = (uint32_t)off;
+    enum guest_access access = ctx->is_write ? GUEST_WRITE : GUEST_READ;
+    struct guest_translation t;
+    int code = guest_walk(v, &w->regime, va, &t);
+
+    if (code != 0 || !(t.rights & (ctx->is_write ? GUEST_RIGHT_W : GUEST_RIGHT_R))) {
+        host_restore_state(v, ctx, p);
+        v->stats->guest_aborts++;
+        guest_raise_abort(v, va, access, code);
+        return leave_block(e, ctx, VCPU_EXIT_RAISED);
+    }
+    if (page_of(e, t.pa) == NONE || t.device || off >= WINDOW_SPAN) {
+        const struct block *k = &e->block[b];
+        host_restore_state(v, ctx, p);
+        slow_pc_add(e, k->pa + (p->pc & ~1u) - (k->pc & ~1u));
+        if (k->live)
+            block_kill(e, b);
+        return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
+    }
+    view_map(e, e->cur, va, &t, ctx->is_write);
+    if (t.lg2 < 20 && e->cfg.fault_around > 1)
+        view_map_around(e, e->cur, va);
+    plat_flush(e->plat);
+    return true;
+}
+
+bool engine_fault(struct engine *e, struct host_fault_ctx *ctx)
+{
+    uint64_t start = e->cfg.flags & ENGINE_TIME ? rdtsc() : 0;
+    bool handled = handle_fault(e, ctx);
+
+    if (start)
+        e->v->stats->tsc_fault += rdtsc() - start;
+    return handled;
+}
+
+void engine_premap(struct vcpu *v, uint32_t va, bool is_write)
+{
+    struct engine *e = v->engine;
+    struct guest_translation t;
+    uint32_t *entry = view_entry(e, cur_view(e), va);
+
+    if ((*entry & VE_MAPPED) && (!is_write || (*entry & VE_WRITE)))
+        return;
+    if (guest_walk(v, &cur_view(e)->regime, va, &t) != 0 || !(t.rights & GUEST_RIGHT_R) || t.device || page_of(e, t.pa) == NONE ||
+        (is_write && !(t.rights & GUEST_RIGHT_W)))
+        return;
+    view_map(e, e->cur, va, &t, is_write);
+    plat_flush(e->plat);
+}

@@ -1,0 +1,154 @@
+/*
+ * page.c: pages of guest RAM as code and as writable memory.
+ *
+ * A page with translated blocks is write-protected in every view that maps it (RP_CODE). To find those mappings, each page heads a list of
+ * its writable small mappings, and each MiB of RAM a list of writable sections over it; read-only mappings need not be found.
+ * The first write kills the page's blocks and makes it plain again. A page that goes back and forth (code beside data) becomes lazy:
+ * it stays writable and its blocks are compared with memory at instruction-cache maintenance, as the architecture allows.
+ */
+#include <dbt/engine_impl.h>
+
+void pages_init(struct engine *e)
+{
+    for (uint32_t i = 0; i < e->n_pages; i++)
+        e->page[i] = (struct ram_page){.blocks = NONE, .wmap = NONE, .lazy_next = NONE};
+    memset(e->section_head, 0xff, (e->n_pages / LEAF_COUNT + 1) * sizeof(*e->section_head));
+    e->lazy_head = NONE;
+}
+
+static uint32_t *wmap_next(struct engine *e, uint32_t handle)
+{
+    uint32_t vpn = handle & 0xfffff;
+    struct view *w = &e->view[handle >> 20];
+    return &e->leaf[w->l1[vpn / LEAF_COUNT] >> 12].wmap_next[vpn % LEAF_COUNT];
+}
+
+void wmap_add(struct engine *e, uint32_t page, unsigned view, uint32_t vpn)
+{
+    uint32_t handle = view << 20 | vpn;
+    *wmap_next(e, handle) = e->page[page].wmap;
+    e->page[page].wmap = handle;
+}
+
+void wmap_remove(struct engine *e, uint32_t page, unsigned view, uint32_t vpn)
+{
+    uint32_t handle = view << 20 | vpn;
+    uint32_t *link = &e->page[page].wmap;
+
+    while (*link != handle)
+        link = wmap_next(e, *link);
+    *link = *wmap_next(e, handle);
+}
+
+void page_make_code(struct engine *e, uint32_t page)
+{
+    struct ram_page *p = &e->page[page];
+    uint64_t ram_off = (uint64_t)page * PAGE_SIZE;
+
+    if (p->flags & (RP_CODE | RP_LAZY))
+        return;
+
+    /* Sections first: splitting them puts this page on the small list. */
+    uint32_t s = e->section_head[page / LEAF_COUNT];
+    while (s != NONE) {
+        uint32_t next = e->view[s >> 12].section_next[s & 0xfff];
+        view_split_section(e, s >> 12, s & 0xfff);
+        s = next;
+    }
+    while (p->wmap != NONE) {
+        uint32_t vpn = p->wmap & 0xfffff;
+        unsigned n = p->wmap >> 20;
+        uint32_t *entry = view_entry(e, &e->view[n], vpn << 12);
+        plat_protect(e->plat, n, vpn << 12, PAGE_SIZE, ram_off, PLAT_R);
+        *entry &= ~VE_WRITE;
+        p->wmap = *wmap_next(e, p->wmap);
+        e->v->stats->pages_protected++;
+    }
+    plat_flush(e->plat);
+    p->flags |= RP_CODE;
+    e->code_pages[page / LEAF_COUNT]++;
+}
+
+void page_written(struct engine *e, uint32_t page)
+{
+    struct ram_page *p = &e->page[page];
+
+    if (!(p->flags & RP_CODE))
+        return;
+    p->flags &= ~RP_CODE;
+    e->code_pages[page / LEAF_COUNT]--;
+    e->v->stats->code_page_writes++;
+    if (p->blocks == NONE)
+        return;
+    if (p->writes < RP_LAZY_AFTER) {
+        p->writes++;
+        block_kill_page(e, page);
+    } else {
+        p->flags |= RP_LAZY;
+        p->lazy_next = e->lazy_head;
+        e->lazy_head = page;
+    }
+}
+
+static void kill_changed(struct engine *e, uint32_t page)
+{
+    uint32_t l = e->page[page].blocks;
+
+    while (l != NONE) {
+        uint32_t b = l >> 1;
+        const struct block *k = &e->block[b];
+        l = k->page_next[l & 1];
+        /* a straddling block is checked (and dies) with either page */
+        uint8_t code[8];
+        const uint8_t *p = ram_ptr(e->shared, k->pa, k->size);
+        if (k->page[1] != NONE) {
+            uint32_t head = PAGE_SIZE - k->pa % PAGE_SIZE;
+            memcpy(code, ram_ptr(e->shared, k->pa, head), head);
+            memcpy(code + head, ram_ptr(e->shared, page_pa(k->page[1]), k->size - head), k->size - head);
+            p = code;
+        }
+        if (code_sum(p, k->size) != k->sum)
+            block_kill(e, b);
+    }
+}
+
+void page_lazy_check(struct engine *e, uint32_t page)
+{
+    if (page != NONE) {
+        if (e->page[page].flags & RP_LAZY)
+            kill_changed(e, page);
+        return;
+    }
+    uint32_t *link = &e->lazy_head;
+    while (*link != NONE) {
+        struct ram_page *p = &e->page[*link];
+        kill_changed(e, *link);
+        if (p->blocks == NONE) { /* nothing left: an ordinary page again */
+            p->flags &= ~RP_LAZY;
+            p->writes = 0;
+            *link = p->lazy_next;
+        } else {
+            link = &p->lazy_next;
+        }
+    }
+}
+
+void engine_icache_all(struct vcpu *v)
+{
+    v->stats->icache_ops++;
+    page_lazy_check(v->engine, NONE);
+}
+
+void engine_icache_va(struct vcpu *v, uint32_t va)
+{
+    struct engine *e = v->engine;
+    struct guest_regime r;
+    struct guest_translation t;
+
+    v->stats->icache_ops++;
+    if (e->lazy_head == NONE)
+        return;
+    guest_current_regime(v, &r);
+    if (guest_walk(v, &r, va, &t) == 0 && page_of(e, t.pa) != NONE)
+        page_lazy_check(e, page_of(e, t.pa));
+}

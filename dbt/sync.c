@@ -1,0 +1,135 @@
+/*
+ * sync.c: TLB maintenance as synchronisation.
+ *
+ * The guest may change its tables freely; a view need only agree with them after TLB maintenance that covers the change. Maintenance by address
+ * re-walks that page in the views it concerns. Maintenance by ASID or of everything marks views stale; a stale view is re-walked
+ * when next used, and only what differs is changed. Guest tables are never write-protected.
+ *
+ * A view that is neither current nor owned may stand for tables that are gone: its pages are dropped rather than re-walked.
+ */
+#include <dbt/engine_impl.h>
+
+static bool usable(const struct engine *e, const struct guest_translation *t)
+{
+    return (t->rights & GUEST_RIGHT_R) && !t->device && page_of(e, t->pa) != NONE;
+}
+
+static void sync_page(struct engine *e, unsigned n, uint32_t va, uint32_t *entry)
+{
+    struct view *w = &e->view[n];
+    struct guest_translation t;
+
+    if (guest_walk(e->v, &w->regime, va, &t) != 0 || !usable(e, &t)) {
+        view_unmap_entry(e, n, va, entry);
+        return;
+    }
+    if (page_of(e, t.pa) != *entry >> 12) {
+        bool mapped = *entry & VE_MAPPED;
+        view_unmap_entry(e, n, va, entry);
+        if (mapped)
+            view_map(e, n, va, &t, false);
+        return;
+    }
+    if ((*entry & VE_EXEC) && !(t.rights & GUEST_RIGHT_X)) {
+        view_flush_code_page(w, va);
+        *entry &= ~VE_EXEC;
+        if (!*entry || !(*entry & VE_MAPPED)) {
+            *entry = 0;
+            w->entries--;
+            return;
+        }
+    }
+    if ((*entry & VE_WRITE) && !(t.rights & GUEST_RIGHT_W)) {
+        plat_protect(e->plat, n, va & ~(PAGE_SIZE - 1), PAGE_SIZE, (uint64_t)(*entry >> 12) * PAGE_SIZE, PLAT_R);
+        wmap_remove(e, *entry >> 12, n, va >> 12);
+        *entry &= ~VE_WRITE;
+    }
+    *entry = (*entry & ~VE_NG) | (t.ng ? VE_NG : 0);
+    if (t.ng)
+        w->owned = true;
+}
+
+static void sync_section(struct engine *e, unsigned n, unsigned i)
+{
+    struct view *w = &e->view[n];
+    uint32_t l1 = w->l1[i];
+    struct guest_translation t;
+
+    if (guest_walk(e->v, &w->regime, (uint32_t)i << 20, &t) == 0 && usable(e, &t) && t.lg2 >= 20 && page_of(e, t.pa) == l1 >> 12 &&
+        !((l1 & VE_WRITE) && !(t.rights & GUEST_RIGHT_W)) && !((l1 & VE_EXEC) && !(t.rights & GUEST_RIGHT_X)) && !(l1 & VE_NG) == !t.ng)
+        return;
+    view_remove_section(e, n, i);
+}
+
+void view_sync(struct engine *e, unsigned n)
+{
+    struct view *w = &e->view[n];
+    uint64_t start = e->cfg.flags & ENGINE_TIME ? rdtsc() : 0;
+
+    w->stale = false;
+    for (unsigned word = 0; word < L1_COUNT / 64; word++) {
+        for (uint64_t bits = w->l1_used[word]; bits; bits &= bits - 1) {
+            unsigned i = word * 64 + (unsigned)__builtin_ctzll(bits);
+            if (!(w->l1[i] & VE_LEAF)) {
+                sync_section(e, n, i);
+                continue;
+            }
+            uint32_t leaf = w->l1[i] >> 12;
+            for (uint32_t k = 0; k < LEAF_COUNT; k++)
+                if (e->leaf[leaf].e[k])
+                    sync_page(e, n, (i * LEAF_COUNT + k) << 12, &e->leaf[leaf].e[k]);
+        }
+    }
+    plat_flush(e->plat);
+    e->v->stats->view_syncs++;
+    if (start)
+        e->v->stats->tsc_sync += rdtsc() - start;
+}
+
+/* Mark all views that `concerned` by an operation stale; the current one is synchronised at once. */
+static void make_stale(struct engine *e, int asid)
+{
+    e->v->stats->tlb_ops++;
+    for (unsigned n = 0; n < e->n_views; n++) {
+        struct view *w = &e->view[n];
+        if (w->used && w->entries && (asid < 0 || (w->owned && w->regime.asid == asid)))
+            w->stale = true;
+    }
+    if (cur_view(e)->stale)
+        view_sync(e, e->cur);
+}
+
+void engine_tlb_all(struct vcpu *v)
+{
+    make_stale(v->engine, -1);
+}
+
+void engine_tlb_asid(struct vcpu *v, unsigned asid)
+{
+    make_stale(v->engine, (int)asid);
+}
+
+void engine_tlb_va(struct vcpu *v, uint32_t va, int asid)
+{
+    struct engine *e = v->engine;
+
+    v->stats->tlb_ops++;
+    for (unsigned n = 0; n < e->n_views; n++) {
+        struct view *w = &e->view[n];
+        if (!w->used || w->stale)
+            continue;
+        uint32_t *entry = view_entry(e, w, va);
+        if (!*entry || (asid >= 0 && (*entry & VE_NG) && w->regime.asid != asid))
+            continue;
+        bool leaf = w->l1[va >> 20] & VE_LEAF, live = n == e->cur || w->owned;
+        if (leaf && live)
+            sync_page(e, n, va, entry);
+        else if (leaf)
+            view_unmap_entry(e, n, va, entry);
+        else if (live)
+            sync_section(e, n, va >> 20);
+        else
+            view_remove_section(e, n, va >> 20);
+    }
+    plat_flush(e->plat);
+}

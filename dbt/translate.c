@@ -1,0 +1,92 @@
+/*
+ * translate.c: from a guest address to a block in the code cache.
+ */
+#include <dbt/engine_impl.h>
+
+/* Room asked for before compiling; the longest block fits. A block that does not fit is translated again, half as long. */
+#define BLOCK_CODE_MAX (48u << 10)
+
+struct slow_query {
+    struct engine *e;
+    uint32_t pa, pc;
+};
+
+static bool is_slow(void *arg, uint32_t pc)
+{
+    const struct slow_query *q = arg;
+    return slow_pc_has(q->e, q->pa + pc - q->pc);
+}
+
+static void log_code(struct engine *e, uint64_t addr, const uint8_t *code, uint32_t size, enum code_kind kind)
+{
+    struct host_request *q = &e->shared->req;
+
+    while (size) {
+        uint32_t n = size < HOST_REQ_TEXT_MAX ? size : HOST_REQ_TEXT_MAX;
+        q->type = HOST_REQ_CODE;
+        q->addr = addr;
+        q->size = kind;
+        q->value = n;
+        memcpy(q->text, code, n);
+        engine_host_call(e->v);
+        addr += n, code += n, size -= n;
+    }
+}
+
+uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t pa, uint64_t page1_pa)
+{
+    uint64_t start = e->cfg.flags & ENGINE_TIME ? rdtsc() : 0;
+    uint32_t va = pc & ~1u, room = PAGE_SIZE - va % PAGE_SIZE;
+    struct slow_query q = {e, pa, va};
+    struct guest_translate_in in = {
+        .pc = pc,
+        .flags = flags,
+        .max_insns = IR_MAX_GUEST_INSNS,
+        .code = ram_ptr(e->shared, pa, room),
+        .code_len = room,
+        .code2 = page1_pa ? ram_ptr(e->shared, page1_pa, 4) : NULL,
+        .slow = is_slow,
+        .slow_arg = &q,
+    };
+    struct host_compile_opts opts = {.engine_flags = e->cfg.flags, .host_features = e->cfg.host_features};
+    struct ir_block *ir = e->ir;
+    struct region *r;
+
+    page_make_code(e, page_of(e, pa));
+    for (;;) {
+        r = block_reserve(e, BLOCK_CODE_MAX);
+        opts.first_exit_id = (uint32_t)(r - e->region) * e->exits_per_region + r->n_exits;
+        guest_translate(e->v, &in, ir);
+        ir_flag_liveness(ir);
+        if (host_compile(ir, &e->tramp, e->code_rx, e->code_rw + r->code, e->code_rx + r->code, r->code_end - r->code, &opts, e->hc) == 0)
+            break;
+        if (in.max_insns == 1)
+            engine_panic(e->v, "the instruction at %08x needs more host code than a block can have", va);
+        in.max_insns /= 2;
+    }
+
+    bool straddles = ir->size > room;
+    struct block key = {.pc = pc, .flags = flags, .pa = pa, .size = ir->size, .page = {page_of(e, pa), straddles ? page_of(e, page1_pa) : NONE}};
+    if (straddles) {
+        uint8_t code[8];
+        memcpy(code, in.code, room);
+        memcpy(code + room, in.code2, ir->size - room);
+        key.sum = code_sum(code, ir->size);
+        page_make_code(e, key.page[1]);
+    } else {
+        key.sum = code_sum(in.code, ir->size);
+    }
+
+    uint32_t b = block_insert(e, r, &key, e->hc);
+    struct engine_stats *st = e->v->stats;
+    st->blocks_translated++;
+    st->insns_translated += ir->n_guest;
+    st->host_code_bytes += e->hc->size;
+    if (start)
+        st->tsc_translate += rdtsc() - start;
+    if (e->cfg.flags & ENGINE_LOG_IN_ASM)
+        log_code(e, pc & ~1u, in.code, straddles ? room : ir->size, pc & 1 ? CODE_T32 : CODE_A32);
+    if (e->cfg.flags & ENGINE_LOG_OUT_ASM)
+        log_code(e, e->code_rx + e->block[b].code, e->code_rw + e->block[b].code, e->hc->size, CODE_X86);
+    return b;
+}
