@@ -125,7 +125,7 @@ void block_kill(struct engine *e, uint32_t b)
     for (unsigned n = 0; n < e->n_views; n++) {
         struct jump_cache_entry *j = &e->view[n].jump_cache[va >> 1 & (JUMP_CACHE_SIZE - 1)];
         if (e->view[n].used && j->va == va)
-            j->va = ~0u;
+            j->va = j->tag = ~0u;
     }
 }
 

@@ -83,7 +83,7 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
         guest_raise_abort(v, va, access, code);
         return leave_block(e, ctx, VCPU_EXIT_RAISED);
     }
-    if (page_of(e, t.pa) == NONE || t.device || off >= WINDOW_SPAN) {
+    if (page_of(e, t.pa) == NONE || off >= WINDOW_SPAN) {
         const struct block *k = &e->block[b];
         host_restore_state(v, ctx, p);
         slow_pc_add(e, k->pa + (p->pc & ~1u) - (k->pc & ~1u));
@@ -116,7 +116,7 @@ void engine_premap(struct vcpu *v, uint32_t va, bool is_write)
 
     if ((*entry & VE_MAPPED) && (!is_write || (*entry & VE_WRITE)))
         return;
-    if (guest_walk(v, &cur_view(e)->regime, va, &t) != 0 || !(t.rights & GUEST_RIGHT_R) || t.device || page_of(e, t.pa) == NONE ||
+    if (guest_walk(v, &cur_view(e)->regime, va, &t) != 0 || !(t.rights & GUEST_RIGHT_R) || page_of(e, t.pa) == NONE ||
         (is_write && !(t.rights & GUEST_RIGHT_W)))
         return;
     view_map(e, e->cur, va, &t, is_write);

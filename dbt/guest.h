@@ -30,7 +30,7 @@ struct guest_translation {
     uint8_t lg2;    /* log2 of the size of the block or page it came from: 12, 16, 20, 21, 24, 30, 32 */
     uint8_t rights; /* GUEST_RIGHT_* for the regime's privilege */
     uint8_t ng;     /* 1: entry belongs to the regime's ASID */
-    uint8_t device; /* memory type is Device or Strongly-ordered */
+    uint8_t device; /* memory type is Device or Strongly-ordered; RAM is treated as Normal memory whatever it says */
 };
 
 /* The regime the CPU is in now. */

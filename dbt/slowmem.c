@@ -47,10 +47,10 @@ static void locate(struct vcpu *v, uint32_t va, uint32_t flags, enum guest_acces
     s->pa[0] = translate(v, &r, va, access, &t);
     s->len[0] = size < room ? size : room;
     s->len[1] = size - s->len[0];
-    s->device = t.device;
+    s->device = page_of(v->engine, s->pa[0]) == NONE;
     if (s->len[1]) {
         s->pa[1] = translate(v, &r, va + s->len[0], access, &t);
-        s->device |= t.device;
+        s->device |= page_of(v->engine, s->pa[1]) == NONE;
     }
     if (s->device && va % size) { /* devices take aligned accesses only (ARM ARM A3.2.1) */
         guest_raise_alignment(v, va, access == GUEST_WRITE);

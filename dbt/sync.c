@@ -11,7 +11,7 @@
 
 static bool usable(const struct engine *e, const struct guest_translation *t)
 {
-    return (t->rights & GUEST_RIGHT_R) && !t->device && page_of(e, t->pa) != NONE;
+    return (t->rights & GUEST_RIGHT_R) && page_of(e, t->pa) != NONE;
 }
 
 static void sync_page(struct engine *e, unsigned n, uint32_t va, uint32_t *entry)

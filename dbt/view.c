@@ -42,11 +42,11 @@ void view_flush_code_page(struct view *w, uint32_t va)
     struct jump_cache_entry *j = &w->jump_cache[((vpn << 12) - 2) >> 1 & (JUMP_CACHE_SIZE - 1)];
 
     if ((j->va & ~1u) == (vpn << 12) - 2)
-        j->va = ~0u;
+        j->va = j->tag = ~0u;
     w->itlb[vpn & (ITLB_SIZE - 1)] = 0;
     for (unsigned i = 0; i < JUMP_CACHE_SIZE; i++)
         if (w->jump_cache[i].va >> 12 == vpn)
-            w->jump_cache[i].va = ~0u;
+            w->jump_cache[i].va = w->jump_cache[i].tag = ~0u;
 }
 
 /* --- sections --- */
@@ -224,7 +224,7 @@ static void map_sections(struct engine *e, unsigned n, uint32_t va, uint32_t pag
             uint32_t p = page + (k - i) * LEAF_COUNT, first;
             struct guest_translation nt;
             if (k < group || k >= group + SECTION_AROUND || w->l1[k] || guest_walk(e->v, &w->regime, k << 20, &nt) != 0 ||
-                !section_fits(e, k << 20, &nt, &first) || first != p || nt.rights != t->rights || nt.ng != t->ng || nt.device != t->device ||
+                !section_fits(e, k << 20, &nt, &first) || first != p || nt.rights != t->rights || nt.ng != t->ng ||
                 (write && e->code_pages[first / LEAF_COUNT]))
                 break;
             if (dir < 0)
@@ -315,7 +315,7 @@ void view_map_around(struct engine *e, unsigned n, uint32_t va)
         struct guest_translation t;
         if (*view_entry(e, w, vpn << 12) & VE_MAPPED || guest_walk(e->v, &w->regime, vpn << 12, &t) != 0)
             continue;
-        if (t.lg2 < 20 && (t.rights & GUEST_RIGHT_R) && !t.device && page_of(e, t.pa) != NONE)
+        if (t.lg2 < 20 && (t.rights & GUEST_RIGHT_R) && page_of(e, t.pa) != NONE)
             view_map(e, n, vpn << 12, &t, false);
     }
 }
