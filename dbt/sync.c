@@ -49,13 +49,16 @@ static void sync_page(struct engine *e, unsigned n, uint32_t va, uint32_t *entry
         w->owned = true;
 }
 
-static void sync_section(struct engine *e, unsigned n, unsigned i)
+/* Section i, looked at through an address in it. */
+static void sync_section(struct engine *e, unsigned n, uint32_t va)
 {
+    unsigned i = va >> 20;
     struct view *w = &e->view[n];
     uint32_t l1 = w->l1[i];
     struct guest_translation t;
 
-    if (guest_walk(e->v, &w->regime, (uint32_t)i << 20, &t) == 0 && usable(e, &t) && t.lg2 >= 20 && page_of(e, t.pa) == l1 >> 12 &&
+    if (guest_walk(e->v, &w->regime, va, &t) == 0 && usable(e, &t) && t.lg2 >= 20 &&
+        page_of(e, t.pa) == (l1 >> 12) + (va >> 12) % LEAF_COUNT &&
         !((l1 & VE_WRITE) && !(t.rights & GUEST_RIGHT_W)) && !((l1 & VE_EXEC) && !(t.rights & GUEST_RIGHT_X)) && !(l1 & VE_NG) == !t.ng)
         return;
     view_remove_section(e, n, i);
@@ -71,7 +74,7 @@ void view_sync(struct engine *e, unsigned n)
         for (uint64_t bits = w->l1_used[word]; bits; bits &= bits - 1) {
             unsigned i = word * 64 + (unsigned)__builtin_ctzll(bits);
             if (!(w->l1[i] & VE_LEAF)) {
-                sync_section(e, n, i);
+                sync_section(e, n, i << 20);
                 continue;
             }
             uint32_t leaf = w->l1[i] >> 12;
@@ -127,7 +130,7 @@ void engine_tlb_va(struct vcpu *v, uint32_t va, int asid)
         else if (leaf)
             view_unmap_entry(e, n, va, entry);
         else if (live)
-            sync_section(e, n, va >> 20);
+            sync_section(e, n, va);
         else
             view_remove_section(e, n, va >> 20);
     }

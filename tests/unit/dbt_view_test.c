@@ -1,0 +1,309 @@
+/*
+ * Views against a model: random guest page tables, TLB maintenance, address-space switches, code pages. The test plays guest architecture and
+ * platform; after every step what the windows show must be what the guest's tables (as of the last maintenance) allow.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <dbt/engine_impl.h>
+
+#define VA_PAGES  2048u /* 8 MiB of guest addresses are used */
+#define RAM_PAGES 4096u
+#define SPACES    3u    /* address spaces: ttbr0 = asid = 0, 1, 2 */
+#define VIEWS     5u    /* fewer than there are regimes: recycling happens */
+
+struct pte {
+    bool valid, section;
+    uint32_t page;
+    uint8_t rights, ng;
+};
+
+static struct {
+    struct pte table[SPACES][VA_PAGES];
+    uint32_t shown[VIEWS][VA_PAGES]; /* platform: 0 or page << 2 | rights */
+    unsigned space, dacr, priv;
+} m;
+
+/* --- the guest architecture --- */
+
+void guest_current_regime(const struct vcpu *v, struct guest_regime *r)
+{
+    (void)v;
+    memset(r, 0, sizeof(*r));
+    r->ttbr0 = r->asid = (uint16_t)m.space;
+    r->dacr = m.dacr;
+    r->priv = (uint8_t)m.priv;
+}
+
+int guest_walk(const struct vcpu *v, const struct guest_regime *r, uint32_t va, struct guest_translation *t)
+{
+    uint32_t vpn = va >> 12;
+    (void)v;
+    if (vpn >= VA_PAGES)
+        return 5;
+    const struct pte *p = &m.table[r->ttbr0][vpn];
+    if (!p->valid || (p->ng && r->dacr == 0)) /* domain 0: no access to user pages, like software PAN */
+        return 7;
+    *t = (struct guest_translation){
+        .pa = page_pa(p->page) + va % PAGE_SIZE, .lg2 = p->section ? 20 : 12, .rights = r->priv ? p->rights | GUEST_RIGHT_R : p->rights, .ng = p->ng};
+    return 0;
+}
+
+void guest_raise_abort(struct vcpu *v, uint32_t va, enum guest_access a, int code) { (void)v, (void)va, (void)a, (void)code, abort(); }
+void guest_raise_external(struct vcpu *v, uint32_t va, enum guest_access a) { (void)v, (void)va, (void)a, abort(); }
+uint32_t guest_block_flags(const struct vcpu *v) { (void)v; return 0; }
+void guest_translate(struct vcpu *v, const struct guest_translate_in *in, struct ir_block *b) { (void)v, (void)in, (void)b, abort(); }
+void guest_poll(struct vcpu *v) { (void)v; }
+void guest_reset(struct vcpu *v) { (void)v; }
+size_t guest_vcpu_size(void) { return sizeof(struct vcpu); }
+int guest_print_state(const struct vcpu *v, char *buf, int cap) { (void)v, (void)buf, (void)cap; return 0; }
+
+/* --- the host architecture: nothing is run --- */
+
+uint32_t host_write_trampolines(uint8_t *rw, uint64_t rx, uint32_t cap, struct host_trampolines *out)
+{
+    (void)rw, (void)rx, (void)cap;
+    out->size = 64;
+    return 64;
+}
+int host_compile(const struct ir_block *b, const struct host_trampolines *t, uint64_t cache, uint8_t *rw, uint64_t rx, uint32_t cap,
+                 const struct host_compile_opts *o, struct host_code *out)
+{
+    (void)b, (void)t, (void)cache, (void)rw, (void)rx, (void)cap, (void)o, (void)out;
+    return -1;
+}
+void host_patch_jump(uint8_t *rw, uint64_t rx, uint64_t to) { (void)rx; memcpy(rw, &to, 4); }
+void host_patch_guard(uint8_t *rw, uint64_t value) { memcpy(rw, &value, 8); }
+uint32_t host_enter(struct vcpu *v, const struct host_trampolines *t, uint64_t c, uint64_t code) { (void)v, (void)t, (void)c, (void)code; abort(); }
+void host_restore_state(struct vcpu *v, const struct host_fault_ctx *c, const struct host_fault_point *p) { (void)v, (void)c, (void)p; }
+void host_resume_unwind(struct vcpu *v, const struct host_trampolines *t, uint64_t c, struct host_fault_ctx *x) { (void)v, (void)t, (void)c, (void)x; }
+void ir_flag_liveness(struct ir_block *b) { (void)b; }
+int fmt_vtext(char *buf, int cap, const char *fmt, va_list ap) { return vsnprintf(buf, (size_t)cap, fmt, ap); }
+int fmt_text(char *buf, int cap, const char *fmt, ...) { (void)fmt; return cap ? buf[0] = 0 : 0; }
+
+/* --- the platform --- */
+
+uint64_t plat_window_base(struct platform *p, unsigned w) { (void)p; return 0x100000000000 + ((uint64_t)w << 33); }
+void plat_map(struct platform *p, unsigned w, uint32_t va, uint64_t len, uint64_t ram_off, unsigned rights)
+{
+    (void)p;
+    assert_true(len > 0 && len % PAGE_SIZE == 0 && va % PAGE_SIZE == 0 && ram_off % PAGE_SIZE == 0);
+    for (uint64_t i = 0; i < len / PAGE_SIZE; i++)
+        if (va / PAGE_SIZE + i < VA_PAGES)
+            m.shown[w][va / PAGE_SIZE + i] = (uint32_t)(ram_off / PAGE_SIZE + i) << 2 | rights;
+}
+void plat_protect(struct platform *p, unsigned w, uint32_t va, uint64_t len, uint64_t ram_off, unsigned rights)
+{
+    for (uint64_t i = 0; i < len / PAGE_SIZE; i++)
+        assert_int_equal(m.shown[w][va / PAGE_SIZE + i] >> 2, ram_off / PAGE_SIZE + i); /* only what is mapped, and to what it is mapped */
+    plat_map(p, w, va, len, ram_off, rights);
+}
+void plat_unmap(struct platform *p, unsigned w, uint32_t va, uint64_t len)
+{
+    (void)p;
+    memset(&m.shown[w][va / PAGE_SIZE], 0, len / PAGE_SIZE * 4);
+}
+void plat_unmap_window(struct platform *p, unsigned w) { (void)p; memset(m.shown[w], 0, sizeof(m.shown[w])); }
+void plat_flush(struct platform *p) { (void)p; }
+void plat_set_window(struct platform *p, unsigned w) { (void)p, (void)w; }
+void plat_host_call(struct platform *p) { (void)p; abort(); }
+
+/* --- checks --- */
+
+static void check_code_pages(struct engine *e)
+{
+    for (unsigned n = 0; n < VIEWS; n++)
+        for (unsigned vpn = 0; vpn < VA_PAGES; vpn++)
+            if (m.shown[n][vpn] & PLAT_W)
+                assert_false(e->page[m.shown[n][vpn] >> 2].flags & RP_CODE);
+}
+
+/* The view's books, the window and the model agree. `exact`: the tables have not changed since maintenance. */
+static void check_view(struct engine *e, unsigned n, bool exact)
+{
+    struct view *w = &e->view[n];
+    unsigned entries = 0;
+
+    for (unsigned i = 0; i < L1_COUNT; i++) {
+        if (w->l1[i] && !(w->l1[i] & VE_LEAF))
+            entries++;
+        for (unsigned k = 0; (w->l1[i] & VE_LEAF) && k < LEAF_COUNT; k++)
+            entries += e->leaf[w->l1[i] >> 12].e[k] != 0;
+    }
+    assert_int_equal(entries, w->entries);
+    for (unsigned vpn = 0; vpn < VA_PAGES; vpn++) {
+        uint32_t entry = *view_entry(e, w, vpn << 12), shown = m.shown[n][vpn];
+        struct guest_translation t;
+        uint32_t page = w->l1[vpn / LEAF_COUNT] & VE_LEAF ? entry >> 12 : (entry >> 12) + vpn % LEAF_COUNT;
+
+        assert_int_equal(!!(entry & VE_MAPPED), shown != 0);
+        if (!shown)
+            continue;
+        assert_int_equal(page, shown >> 2);
+        assert_int_equal(!!(entry & VE_WRITE), !!(shown & PLAT_W));
+        if (!exact)
+            continue;
+        assert_int_equal(guest_walk(e->v, &w->regime, vpn << 12, &t), 0);
+        assert_int_equal(page_of(e, t.pa), page);
+        if (shown & PLAT_W)
+            assert_true(t.rights & GUEST_RIGHT_W);
+    }
+}
+
+static void check_all(struct engine *e)
+{
+    check_code_pages(e);
+    for (unsigned n = 0; n < VIEWS; n++)
+        if (e->view[n].used)
+            check_view(e, n, n == e->cur || (e->view[n].owned && !e->view[n].stale));
+}
+
+/* --- random guests --- */
+
+static unsigned rnd(unsigned n) { return (unsigned)(random() % n); }
+
+static void set_page(unsigned vpn)
+{
+    bool ng = vpn < VA_PAGES / 2; /* lower half per process, upper half global */
+    struct pte p = {.valid = rnd(4) != 0, .page = rnd(64), .rights = rnd(2) ? 7 : 5, .ng = ng};
+
+    for (unsigned s = 0; s < SPACES; s++) /* a section with a page in it has become a table */
+        for (unsigned k = 0; k < LEAF_COUNT; k++)
+            m.table[s][ALIGN_DOWN(vpn, LEAF_COUNT) + k].section = false;
+
+    for (unsigned s = 0; s < SPACES; s++)
+        if (!ng || s == m.space)
+            m.table[s][vpn] = p;
+}
+
+static void set_section(unsigned i)
+{
+    struct pte p = {.valid = rnd(4) != 0, .section = true, .rights = rnd(3) ? 7 : 5, .page = (rnd(3) ? i : rnd(4)) * LEAF_COUNT};
+
+    for (unsigned k = 0; k < LEAF_COUNT; k++, p.page++)
+        for (unsigned s = 0; s < SPACES; s++)
+            m.table[s][i * LEAF_COUNT + k] = p;
+}
+
+static void touch(struct engine *e, unsigned vpn)
+{
+    struct guest_translation t;
+    bool write = rnd(2);
+
+    if (guest_walk(e->v, &cur_view(e)->regime, vpn << 12, &t) != 0 || !(t.rights & (write ? GUEST_RIGHT_W : GUEST_RIGHT_R)))
+        return;
+    view_map(e, e->cur, vpn << 12, &t, write);
+    assert_true(m.shown[e->cur][vpn] & PLAT_R);
+    assert_true(!write || (m.shown[e->cur][vpn] & PLAT_W)); /* else the access would fault for ever */
+    if (t.lg2 < 20 && rnd(2))
+        view_map_around(e, e->cur, vpn << 12);
+}
+
+static struct engine *make_engine(struct vm_shared **out)
+{
+    struct vm_shared *s = calloc(1, sizeof(*s));
+
+    *s = (struct vm_shared){.magic = ARMLET_ABI_MAGIC, .version = ARMLET_ABI_VERSION, .size = sizeof(*s), .ram_size = RAM_PAGES * PAGE_SIZE};
+    s->config = (struct engine_config){.code_cache_bytes = 2u << 20, .view_count = VIEWS, .fault_around = 8};
+    s->heap_size = engine_heap_size(&s->config, s->ram_size);
+    s->heap_va = (uintptr_t)aligned_alloc(4096, ALIGN_UP(s->heap_size, 4096ul));
+    memset((void *)s->heap_va, 0, s->heap_size);
+    s->code_rw_va = s->code_rx_va = (uintptr_t)calloc(1, 2u << 20);
+    memset(&m, 0, sizeof(m));
+    struct engine *e = engine_create(s, NULL);
+    assert_non_null(e);
+    *out = s;
+    return e;
+}
+
+static void free_engine(struct vm_shared *s)
+{
+    free((void *)s->heap_va);
+    free((void *)s->code_rw_va);
+    free(s);
+}
+
+static void random_guests(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 12; seed++) {
+        struct vm_shared *s;
+        struct engine *e = make_engine(&s);
+        srandom(seed);
+        for (unsigned step = 0; step < 1500; step++) {
+            unsigned vpn = rnd(VA_PAGES), asid = m.space;
+            switch (rnd(8)) {
+            case 0: /* change pages, maintain by address */
+                for (unsigned k = rnd(4); k > 0; k--, vpn = rnd(VA_PAGES)) {
+                    set_page(vpn);
+                    engine_tlb_va(e->v, vpn << 12, vpn < VA_PAGES / 2 && rnd(2) ? (int)asid : -1);
+                }
+                break;
+            case 1: /* change many of this address space, maintain by ASID */
+                for (unsigned k = rnd(200); k > 0; k--)
+                    set_page(rnd(VA_PAGES / 2));
+                engine_tlb_asid(e->v, asid);
+                break;
+            case 2: /* sections and pages of the kernel, maintain all */
+                if (rnd(3))
+                    set_section(VA_PAGES / 2 / LEAF_COUNT + rnd(4));
+                else
+                    set_page(vpn);
+                engine_tlb_all(e->v);
+                break;
+            case 3: /* switch */
+                m.space = rnd(SPACES), m.dacr = rnd(2), m.priv = rnd(2);
+                engine_regime_changed(e->v);
+                break;
+            case 4: /* code is translated from a page */
+                page_make_code(e, rnd(RAM_PAGES / 4));
+                break;
+            case 5: {
+                struct guest_translation t;
+                if (guest_walk(e->v, &cur_view(e)->regime, vpn << 12, &t) == 0)
+                    view_note_exec(e, e->cur, vpn << 12, &t);
+                break;
+            }
+            default:
+                for (unsigned k = rnd(8); k > 0; k--)
+                    touch(e, rnd(VA_PAGES));
+            }
+            check_all(e);
+        }
+        free_engine(s);
+    }
+}
+
+/* The kernel's view under software PAN serves every process: switching allocates nothing and forgets nothing. */
+static void global_view_is_shared(void **state)
+{
+    struct vm_shared *s;
+    struct engine *e = make_engine(&s);
+
+    (void)state;
+    srandom(1);
+    for (unsigned i = 4; i < 8; i++)
+        do
+            set_section(i);
+        while (!m.table[0][i * LEAF_COUNT].valid);
+    m.priv = 1;
+    engine_regime_changed(e->v);
+    unsigned view = e->cur;
+    touch(e, 5 * LEAF_COUNT + 3);
+    for (m.space = 0; m.space < SPACES; m.space++) {
+        engine_regime_changed(e->v);
+        assert_int_equal(e->cur, view);
+    }
+    assert_true(e->view[view].entries > 0);
+    assert_int_equal(s->stats.view_recycles, 0);
+    free_engine(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(random_guests), cmocka_unit_test(global_view_is_shared)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
