@@ -186,6 +186,13 @@ void ir_flag_liveness(struct ir_block *b); /* clears fset bits nobody reads (see
  * register. CALLs with IR_CALL_RAISE and IR_CALL_NORETURN count as reading all flags; memory ops do not.
  */
 
+/* Flags an instruction reads itself (conditions, carry in, ...), without those live behind an exit. */
+uint8_t ir_flags_read(const struct ir_insn *i);
+/* Flags it defines in every case: fset, less a carry that a shift by zero leaves alone. */
+uint8_t ir_flags_defined(const struct ir_insn *i);
+/* live[k] = flags some path still reads after insn k (b->n entries). */
+void ir_flags_live_after(const struct ir_block *b, uint8_t *live);
+
 const char *ir_op_name(enum ir_op op);
 /* One line of text for -d op and tests; returns the length, at most cap-1. */
 int ir_print(const struct ir_insn *i, char *buf, int cap);

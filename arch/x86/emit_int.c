@@ -19,7 +19,7 @@ void x86_alu_rr(struct x86_emitter *e, enum x86_alu op, unsigned size, unsigned 
 void x86_alu_ri(struct x86_emitter *e, enum x86_alu op, unsigned size, unsigned d, int32_t imm)
 {
     if (size == 1 || !fits8(imm))
-        RI(e, opc_sized(0x80, size) | imm_bytes(size), op, d, (uint32_t)imm);
+        RI(e, (opc_sized(0x80, size) & ~OPC_BYTE_REG) | imm_bytes(size), op, d, (uint32_t)imm);
     else
         RI(e, opc_wide(0x83, size) | OPC_IMM(1), op, d, (uint32_t)imm);
 }
