@@ -233,7 +233,7 @@ static uint32_t find_block(struct engine *e)
     uint32_t b = block_find(e, pa, pc, flags, page1 ? page_of(e, page1) : NONE);
     if (b == NONE)
         b = block_translate(e, pc, flags, pa, page1);
-    if (!(e->cfg.flags & ENGINE_NO_CHAIN))
+    if (e->block[b].live && !(e->cfg.flags & ENGINE_NO_CHAIN))
         cur_view(e)->jump_cache[va >> 1 & (JUMP_CACHE_SIZE - 1)] =
             (struct jump_cache_entry){.va = pc, .tag = flags, .code = e->code_rx + e->block[b].code};
     return b;
@@ -276,7 +276,7 @@ void engine_run(struct engine *e)
         }
         if (exit != NONE && evictions == v->stats->cache_evictions) {
             const struct block *from = &e->block[e->exit[exit].from];
-            if (from->live && from->flags == e->block[b].flags && e->exit[exit].target == e->block[b].pc)
+            if (from->live && e->block[b].live && from->flags == e->block[b].flags && e->exit[exit].target == e->block[b].pc)
                 exit_link(e, exit, b);
         }
         exit = NONE;

@@ -157,7 +157,6 @@ static inline uint32_t page_of(const struct engine *e, uint64_t pa)
     uint64_t n = (pa - GUEST_RAM_BASE) / PAGE_SIZE;
     return n < e->n_pages ? (uint32_t)n : NONE;
 }
-static inline struct region *region_of_block(struct engine *e, uint32_t b) { return &e->region[b / e->blocks_per_region]; }
 
 /* block.c */
 void blocks_init(struct engine *e);

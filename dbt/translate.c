@@ -65,7 +65,7 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
         in.max_insns /= 2;
     }
 
-    bool straddles = ir->size > room;
+    bool straddles = ir->size > room && page1_pa;
     struct block key = {.pc = pc, .flags = flags, .pa = pa, .size = ir->size, .page = {page_of(e, pa), straddles ? page_of(e, page1_pa) : NONE}};
     if (straddles) {
         uint8_t code[8];
@@ -74,10 +74,12 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
         key.sum = code_sum(code, ir->size);
         page_make_code(e, key.page[1]);
     } else {
-        key.sum = code_sum(in.code, ir->size);
+        key.sum = code_sum(in.code, ir->size < room ? ir->size : room);
     }
 
     uint32_t b = block_insert(e, r, &key, e->hc);
+    if (ir->size > room && !page1_pa)
+        block_kill(e, b); /* raises the abort of the page that cannot be fetched, this once */
     struct engine_stats *st = e->v->stats;
     st->blocks_translated++;
     st->insns_translated += ir->n_guest;
