@@ -18,7 +18,8 @@
 struct arm_translator; /* arch/arm/translate.h */
 struct arm_insn;
 
-typedef void (*arm_translate_fn)(struct arm_translator *t, const struct arm_insn *i);
+typedef void arm_translate_fn_decl(struct arm_translator *t, const struct arm_insn *i);
+typedef arm_translate_fn_decl *arm_translate_fn;
 
 /* Row flags */
 #define ROW_USER_SAFE BIT(0) /* the generator may run it in user mode with any operands: touches registers and flags only */
@@ -28,6 +29,14 @@ typedef void (*arm_translate_fn)(struct arm_translator *t, const struct arm_insn
 #define ROW_VFP       BIT(4) /* floating point or Advanced SIMD register file */
 #define ROW_NO_COND   BIT(5) /* never conditional although it has a condition field or stands in an IT block */
 #define ROW_UNDEF     BIT(6) /* architecturally undefined or unallocated here */
+#define ROW_OWN_COND  BIT(7) /* the translate function handles the condition itself (B<cond>) */
+#define ROW_SP_PC     BIT(8) /* operands of value 13 or 15 are UNPREDICTABLE or special (every ROW_USER_SAFE row may branch when it writes r15) */
+/* What the look-ahead for dead flags needs: bits 16-19 NZCV surely written, 20-23 read (IR_N... layout). Rows without ROW_FL_KNOWN stop it. */
+#define ROW_FL_WRITES(f) ((uint32_t)(f) << 16)
+#define ROW_FL_READS(f)  ((uint32_t)(f) << 20)
+#define ROW_FL_S         BIT(24) /* writes only when field S is 1 */
+#define ROW_FL_IT        BIT(25) /* writes only outside an IT block */
+#define ROW_FL_KNOWN     BIT(26)
 
 struct arm_row {
     const char *name;

@@ -20,6 +20,9 @@ struct arm_translator {
     bool slow;         /* this instruction's memory accesses go through IR_MEM_SLOW */
     bool ended;        /* the block has its unconditional exit */
     uint8_t cond;      /* condition of the current instruction; the wrapper in translate.c has emitted the skip */
+    uint32_t aligned;  /* bit n: register n is known to be a multiple of 4 here */
+    uint32_t high;     /* end of the highest instruction translated */
+    unsigned followed; /* unconditional branches followed inline */
 };
 
 /* Value of register r as an operand: globals directly; r15 becomes a temp holding pc + 8 (A32) or pc + 4 (Thumb). */
