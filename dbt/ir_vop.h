@@ -2,16 +2,53 @@
  * ir_vop.h: SIMD and floating-point operations of the IR (IR_OP_VOP), as one table.
  *
  * Each works on CPU state in memory: state[d] = op(state[a], state[b]) with byte offsets from struct vcpu. `mem` is the size in bytes of the whole
- * operand (4 and 8: scalar or D register, 16: Q register). Both the front end and the host back end include this list.
+ * destination (4 and 8: scalar or half vector, 16: full vector); where an operation widens or narrows, its source has half or twice that. `imm` is
+ * the immediate operand, the low half of imm2 the operation (enum ir_vop). Operands may overlap in any way: all are read before anything is written.
+ *
+ * Suffix 8, 16, 32, 64: element size in bits, of the narrower side when widening or narrowing.
+ *
+ * Floating-point operations (F...) compute under the current MXCSR and may have a fix-up, ir_insn.fn: when the inline code cannot give the guest's
+ * result (NaN, conversion out of range) it calls fn(vcpu, 0, 0, imm, 0), which does the whole operation from the operands as they were.
  */
 #ifndef DBT_IR_VOP_H
 #define DBT_IR_VOP_H
 
 /* X(name) */
 #define IR_VOPS(X) \
-    X(MOV) X(AND) X(ORR) X(EOR) X(BIC) X(ORN) X(NOT) \
-    X(ADD8) X(ADD16) X(ADD32) X(ADD64) X(SUB8) X(SUB16) X(SUB32) X(SUB64) \
-    X(FADD32) X(FSUB32) X(FMUL32) X(FDIV32) X(FADD64) X(FSUB64) X(FMUL64) X(FDIV64)
+    /* bitwise; BSL: d = d ? a : b, BIT: d = b ? a : d, BIF: d = b ? d : a, bit by bit */ \
+    X(MOV) X(AND) X(ORR) X(EOR) X(BIC) X(ORN) X(NOT) X(BSL) X(BIT) X(BIF) \
+    /* integer elements */ \
+    X(ADD8) X(ADD16) X(ADD32) X(ADD64) X(SUB8) X(SUB16) X(SUB32) X(SUB64) X(NEG8) X(NEG16) X(NEG32) X(ABS8) X(ABS16) X(ABS32) \
+    X(MUL8) X(MUL16) X(MUL32) X(MLA8) X(MLA16) X(MLA32) X(MLS8) X(MLS16) X(MLS32) \
+    X(MAXS8) X(MAXS16) X(MAXS32) X(MAXU8) X(MAXU16) X(MAXU32) X(MINS8) X(MINS16) X(MINS32) X(MINU8) X(MINU16) X(MINU32) \
+    /* comparisons: all ones or zero */ \
+    X(CEQ8) X(CEQ16) X(CEQ32) X(CTST8) X(CTST16) X(CTST32) X(CGTS8) X(CGTS16) X(CGTS32) X(CGES8) X(CGES16) X(CGES32) \
+    X(CGTU8) X(CGTU16) X(CGTU32) X(CGEU8) X(CGEU16) X(CGEU32) \
+    /* shifts by imm: SLI, SRI insert into d, SRA add to d; right shifts by up to the element size */ \
+    X(SHL8) X(SHL16) X(SHL32) X(SHL64) X(SHRU8) X(SHRU16) X(SHRU32) X(SHRU64) X(SHRS8) X(SHRS16) X(SHRS32) X(SHRS64) \
+    X(SLI8) X(SLI16) X(SLI32) X(SLI64) X(SRI8) X(SRI16) X(SRI32) X(SRI64) \
+    X(SRAU8) X(SRAU16) X(SRAU32) X(SRAU64) X(SRAS8) X(SRAS16) X(SRAS32) X(SRAS64) \
+    /* permutations: REVn_m reverses elements of m bits in groups of n; EXT: bytes imm.. of a:b; ZIP, UZP, TRN change d and a */ \
+    X(REV16_8) X(REV32_8) X(REV32_16) X(REV64_8) X(REV64_16) X(REV64_32) X(EXT) X(DUP8) X(DUP16) X(DUP32) \
+    X(ZIP8) X(ZIP16) X(ZIP32) X(UZP8) X(UZP16) X(UZP32) X(TRN8) X(TRN16) X(TRN32) X(SWP) \
+    /* table look-up, 8 bytes: table of 8 (TBL1) or 16 bytes (TBL2) at a, indexes b, 0 when out of range */ \
+    X(TBL1) X(TBL2) \
+    /* widening: L takes both operands narrow, W only b */ \
+    X(MOVLS8) X(MOVLS16) X(MOVLS32) X(MOVLU8) X(MOVLU16) X(MOVLU32) \
+    X(ADDLS8) X(ADDLS16) X(ADDLS32) X(ADDLU8) X(ADDLU16) X(ADDLU32) X(SUBLS8) X(SUBLS16) X(SUBLS32) X(SUBLU8) X(SUBLU16) X(SUBLU32) \
+    X(ADDWS8) X(ADDWS16) X(ADDWS32) X(ADDWU8) X(ADDWU16) X(ADDWU32) X(SUBWS8) X(SUBWS16) X(SUBWS32) X(SUBWU8) X(SUBWU16) X(SUBWU32) \
+    X(MULLS8) X(MULLS16) X(MULLS32) X(MULLU8) X(MULLU16) X(MULLU32) X(MLALS8) X(MLALS16) X(MLALS32) X(MLALU8) X(MLALU16) X(MLALU32) \
+    X(MLSLS8) X(MLSLS16) X(MLSLS32) X(MLSLU8) X(MLSLU16) X(MLSLU32) \
+    /* narrowing, after a right shift by imm (0: none) */ \
+    X(SHRN8) X(SHRN16) X(SHRN32) \
+    /* scalar floating point, size by mem. MLA..NMLS: product rounded before the sum with d; FMA..FNMS: rounded once. MLA d+ab, MLS d-ab, \
+     * NMLA -d-ab, NMLS -d+ab */ \
+    X(FADD) X(FSUB) X(FMUL) X(FNMUL) X(FDIV) X(FSQRT) X(FMLA) X(FMLS) X(FNMLA) X(FNMLS) X(FFMA) X(FFMS) X(FFNMA) X(FFNMS) \
+    X(FABS) X(FNEG) \
+    /* compare a with b (0.0 when b is IR_NONE), mem = operand size: four bytes n z c v at d; FCMPE: quiet NaNs raise Invalid */ \
+    X(FCMP) X(FCMPE) \
+    /* conversions; mem = size of the floating-point side (of the source for FCVT); the integer has 32 bits; to integer: towards zero */ \
+    X(FCVT) X(FTOS) X(FTOU) X(FFROMS) X(FFROMU)
 
 enum ir_vop {
 #define X(n) IR_VOP_##n,
