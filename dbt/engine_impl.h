@@ -193,6 +193,8 @@ void view_map(struct engine *e, unsigned n, uint32_t va, const struct guest_tran
 void view_map_around(struct engine *e, unsigned n, uint32_t va);
 void view_note_exec(struct engine *e, unsigned n, uint32_t va, const struct guest_translation *t);
 void view_unmap_entry(struct engine *e, unsigned n, uint32_t va, uint32_t *entry);
+/* Unmap whatever entry covers va. */
+void view_forget(struct engine *e, unsigned n, uint32_t va);
 void view_drop(struct engine *e, unsigned n);
 void view_split_section(struct engine *e, unsigned n, uint32_t l1);
 void view_remove_section(struct engine *e, unsigned n, uint32_t l1);

@@ -91,6 +91,8 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
             block_kill(e, b);
         return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
     }
+    if (e->same_faults) /* the platform has lost what the view says is mapped (it may: see its own limits) */
+        view_forget(e, e->cur, va);
     view_map(e, e->cur, va, &t, ctx->is_write);
     if (t.lg2 < 20 && e->cfg.fault_around > 1)
         view_map_around(e, e->cur, va);

@@ -154,6 +154,17 @@ void view_unmap_entry(struct engine *e, unsigned n, uint32_t va, uint32_t *entry
     w->entries--;
 }
 
+void view_forget(struct engine *e, unsigned n, uint32_t va)
+{
+    struct view *w = &e->view[n];
+    uint32_t *entry = view_entry(e, w, va);
+
+    if (*entry && (w->l1[l1_index(va)] & VE_LEAF))
+        view_unmap_entry(e, n, va, entry);
+    else if (*entry)
+        view_remove_section(e, n, l1_index(va));
+}
+
 /* --- dropping --- */
 
 void view_drop(struct engine *e, unsigned n)
