@@ -41,7 +41,7 @@ struct host_fault_point {   /* an instruction that may fault */
     uint32_t restart;
     uint8_t eflags_mask;    /* guest flags (IR_NZCV bits) that are in EFLAGS here; the others are in memory */
     uint8_t carry_inverted; /* EFLAGS.CF = !C */
-    uint16_t pad;
+    uint16_t unexecuted;    /* guest instructions of the block that follow this one; given back by host_restore_state() when counting */
 };
 
 struct host_code {
@@ -84,7 +84,7 @@ void host_patch_guard(uint8_t *guard_rw, uint64_t itlb_value);
 /* Run translated code at `code` until it exits; returns vcpu.exit_reason. */
 uint32_t host_enter(struct vcpu *v, const struct host_trampolines *t, uint64_t cache_rx, uint64_t code);
 
-/* Leave a helper (called from translated code) for the dispatcher; guest registers in memory are the truth. */
+/* Leave a helper (called from translated code) for the dispatcher, with exit_reason VCPU_EXIT_RAISED; guest registers in memory are the truth. */
 _Noreturn void host_unwind(struct vcpu *v);
 
 /* Copy guest registers and flags of a fault point from the host context to the vcpu, and set vcpu.pc, vcpu.restart. */

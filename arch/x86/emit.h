@@ -12,13 +12,17 @@
 
 #include <arch/x86/regs.h>
 
-#define X86_MAX_INSN 15
+#define X86_MAX_INSN   15
+#define X86_MAX_FIXUPS 8
 
 struct x86_emitter {
     uint8_t *p;     /* where the next byte goes */
     uint8_t *start; /* first byte of the buffer */
     uint8_t *end;   /* one past its last byte */
     bool overflow;
+    /* Jumps of a vector operation to its fix-up (see vop.h): offsets of their displacements. */
+    uint32_t fixup[X86_MAX_FIXUPS];
+    uint32_t n_fixups;
 };
 
 static inline void x86_emitter_init(struct x86_emitter *e, uint8_t *buf, size_t cap)
@@ -136,10 +140,12 @@ void x86_lock_cmpxchg_mr(struct x86_emitter *e, unsigned size, struct x86_mem m,
 void x86_mfence(struct x86_emitter *e);
 
 void x86_push_r(struct x86_emitter *e, unsigned r);
+void x86_push_i(struct x86_emitter *e, int32_t imm); /* sign-extended to 64 bits */
 void x86_pop_r(struct x86_emitter *e, unsigned r);
 void x86_pushfq(struct x86_emitter *e);
 void x86_popfq(struct x86_emitter *e);
 void x86_ret(struct x86_emitter *e);
+void x86_ret_i(struct x86_emitter *e, unsigned bytes); /* pops that many bytes of arguments */
 void x86_ud2(struct x86_emitter *e);
 void x86_nop(struct x86_emitter *e, unsigned bytes); /* 1..9: one instruction */
 

@@ -274,8 +274,17 @@ void x86_mfence(struct x86_emitter *e) { x86_bytes(e, 0xf0ae0f, 3); }
 void x86_pushfq(struct x86_emitter *e) { x86_bytes(e, 0x9c, 1); }
 void x86_popfq(struct x86_emitter *e) { x86_bytes(e, 0x9d, 1); }
 void x86_ret(struct x86_emitter *e) { x86_bytes(e, 0xc3, 1); }
+void x86_ret_i(struct x86_emitter *e, unsigned bytes) { x86_bytes(e, 0xc2 | (uint64_t)(uint16_t)bytes << 8, 3); }
 void x86_ud2(struct x86_emitter *e) { x86_bytes(e, 0x0b0f, 2); }
 void x86_push_r(struct x86_emitter *e, unsigned r) { x86_insn_o(e, 0x50, r); }
+void x86_push_i(struct x86_emitter *e, int32_t imm)
+{
+    if (fits8(imm))
+        x86_bytes(e, 0x6a | (uint64_t)(uint8_t)imm << 8, 2);
+    else
+        x86_bytes(e, 0x68 | (uint64_t)(uint32_t)imm << 8, 5);
+}
+
 void x86_pop_r(struct x86_emitter *e, unsigned r) { x86_insn_o(e, 0x58, r); }
 
 void x86_lock_cmpxchg_mr(struct x86_emitter *e, unsigned size, struct x86_mem m, unsigned s)

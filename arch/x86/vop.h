@@ -11,7 +11,21 @@
  * Write code for the IR_OP_VOP instruction `i`: state[i->d] = vop(state[i->a], state[i->b]), offsets from struct vcpu (address them with
  * x86_state()). The code may use rax, rcx, rdx, all xmm registers and EFLAGS (the back end has put away what lived there), and no other register; it
  * leaves the upper halves of the ymm registers zero (VEX.128 does). Returns false for an operation that has no lowering.
+ *
+ * Fix-up: where the inline code finds that it cannot give the guest's result, and before it has written anything to state, it jumps away with
+ * x86_vop_fixup(). The back end writes, out of line, the call of i->fn(vcpu, 0, 0, i->imm, 0), which does the whole operation, and the jump to
+ * the end of the operation's code.
  */
 bool x86_lower_vop(struct x86_emitter *e, const struct ir_insn *i);
+
+static inline void x86_vop_fixup(struct x86_emitter *e, enum x86_cc cc)
+{
+    uint32_t at = x86_jcc(e, cc);
+
+    if (e->n_fixups < X86_MAX_FIXUPS)
+        e->fixup[e->n_fixups++] = at;
+    else
+        e->overflow = true;
+}
 
 #endif
