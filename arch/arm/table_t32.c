@@ -120,14 +120,8 @@ const struct arm_row arm_t32_rows[] = {
     {"bl", "11110 S iiiiiiiiii 11 J 1 K iiiiiiiiiii", tr_bl, ROW_BRANCH, 0},
     {"blx", "11110 S iiiiiiiiii 11 J 0 K iiiiiiiiii 0", tr_blx_imm, ROW_BRANCH, 0},
 
-    /* stores; P = W = 0 in the 8-bit offset forms and stores relative to the pc are undefined */
-    {"ls?", "1111 100- 0--- ---- ---- 10-0 ---- ----", tr_undef, ROW_UNDEF, 0},
+    /* load/store single; stores relative to the pc, and P = W = 0 in the 8-bit offset forms are undefined */
     {"st?", "1111 1000 ---0 1111 ---- ---- ---- ----", tr_undef, ROW_UNDEF, 0},
-    LS("strb", "0", "00", "0", 1 | LS_STORE),
-    LS("strh", "0", "01", "0", 2 | LS_STORE),
-    LS("str", "0", "10", "0", 4 | LS_STORE),
-
-    /* loads */
     HINT("pld", "0", "00"),
     HINT("pldw", "0", "01"),
     HINT("pli", "1", "00"),
@@ -137,6 +131,10 @@ const struct arm_row arm_t32_rows[] = {
     LITERAL("ldr", "0", "10", 4),
     LITERAL("ldrsb", "1", "00", 1 | IR_MEM_SIGNED),
     LITERAL("ldrsh", "1", "01", 2 | IR_MEM_SIGNED),
+    {"ls?", "1111 100- 0--- ---- ---- 10-0 ---- ----", tr_undef, ROW_UNDEF, 0},
+    LS("strb", "0", "00", "0", 1 | LS_STORE),
+    LS("strh", "0", "01", "0", 2 | LS_STORE),
+    LS("str", "0", "10", "0", 4 | LS_STORE),
     LS("ldrb", "0", "00", "1", 1),
     LS("ldrh", "0", "01", "1", 2),
     LS("ldr", "0", "10", "1", 4),

@@ -33,11 +33,7 @@ static uint32_t it_advance(uint32_t it)
 
 struct ir_insn *tr_emit(struct arm_translator *t, enum ir_op op)
 {
-    uint32_t index = t->b->n;
-    struct ir_insn *x = ir_emit(t->b, op);
-    *x = (struct ir_insn){.op = (uint8_t)op, .d = IR_NONE, .d2 = IR_NONE, .a = IR_NONE, .b = IR_NONE};
-    t->b->exit_live[index] = IR_NZCV;
-    return x;
+    return ir_emit(t->b, op);
 }
 
 struct ir_insn *tr_alu(struct arm_translator *t, enum ir_op op, uint16_t d, uint16_t a, uint16_t b)
