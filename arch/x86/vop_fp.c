@@ -1,0 +1,160 @@
+/*
+ * vop_fp.c: scalar floating point: SSE does the arithmetic under the guest's MXCSR, and a fix-up call (ir_insn.fn) what it does differently.
+ *
+ * x86 and the guest agree on every result that is not a NaN. So the result is tested (a NaN is unordered with itself) and stored only when it is
+ * a number; otherwise the helper does the operation again from the unchanged operands. Conversions to integers test the range first, so that
+ * no exception is raised that the guest would not raise.
+ */
+#include <arch/x86/vop_impl.h>
+
+#define IS_DOUBLE(i) ((i)->mem == 8)
+
+static uint32_t opc_of(const struct ir_insn *i, const struct vop_row *r) { return IS_DOUBLE(i) ? r->opc2 : r->opc; }
+
+static void load_fp(struct x86_emitter *e, const struct ir_insn *i, unsigned x, uint32_t off)
+{
+    x86_v_rm(e, IS_DOUBLE(i) ? X86_VMOVSD : X86_VMOVSS, x, x86_state(off));
+}
+
+static void store_fp(struct x86_emitter *e, bool dbl, uint32_t off, unsigned x)
+{
+    x86_v_mr(e, dbl ? X86_VMOVSD_ST : X86_VMOVSS_ST, x86_state(off), x);
+}
+
+static void sign_mask(struct x86_emitter *e, const struct ir_insn *i, unsigned x)
+{
+    vop_ones(e, x);
+    x86_v_shift(e, IS_DOUBLE(i) ? X86_VPSLLQ_I : X86_VPSLLD_I, x, x, IS_DOUBLE(i) ? 63 : 31);
+}
+
+/* Store the number in x, or leave to the fix-up when it is a NaN. */
+static void finish(struct x86_emitter *e, const struct ir_insn *i, bool dbl, unsigned x)
+{
+    x86_v_rr(e, dbl ? X86_VUCOMISD : X86_VUCOMISS, x, x);
+    x86_vop_fixup(e, X86_P);
+    store_fp(e, dbl, i->d, x);
+}
+
+/* d = a op b, negated for FNMUL (row->is_signed) */
+void vop_arith(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    load_fp(e, i, X0, i->a);
+    x86_v_rrm(e, opc_of(i, r), X0, X0, x86_state(i->b));
+    if (r->is_signed) {
+        sign_mask(e, i, X1);
+        x86_v_rrr(e, X86_VPXOR, X0, X0, X1);
+    }
+    finish(e, i, IS_DOUBLE(i), X0);
+}
+
+void vop_fsqrt(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    load_fp(e, i, X0, i->a);
+    x86_v_rrr(e, opc_of(i, r), X0, X0, X0);
+    finish(e, i, IS_DOUBLE(i), X0);
+}
+
+/* MLA, MLS, NMLA, NMLS: the product is rounded first. */
+void vop_mac(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    bool dbl = IS_DOUBLE(i);
+    uint32_t add = dbl ? X86_VADDSD : X86_VADDSS, sub = dbl ? X86_VSUBSD : X86_VSUBSS;
+
+    load_fp(e, i, X1, i->a);
+    x86_v_rrm(e, opc_of(i, r), X1, X1, x86_state(i->b));
+    load_fp(e, i, X0, i->d);
+    switch ((enum ir_vop)(i->imm2 & 0xffff)) {
+    case IR_VOP_FMLA:
+        x86_v_rrr(e, add, X0, X0, X1);
+        break;
+    case IR_VOP_FMLS:
+        x86_v_rrr(e, sub, X0, X0, X1);
+        break;
+    case IR_VOP_FNMLS: /* -d + product */
+        x86_v_rrr(e, sub, X0, X1, X0);
+        break;
+    default: /* -d - product: not -(d + product), zeros differ */
+        sign_mask(e, i, X2);
+        x86_v_rrr(e, X86_VPXOR, X0, X0, X2);
+        x86_v_rrr(e, sub, X0, X0, X1);
+        break;
+    }
+    finish(e, i, dbl, X0);
+}
+
+void vop_fma(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    load_fp(e, i, X0, i->d);
+    load_fp(e, i, X1, i->a);
+    x86_v_rrm(e, opc_of(i, r), X0, X1, x86_state(i->b));
+    finish(e, i, IS_DOUBLE(i), X0);
+}
+
+/* FABS (row->is_signed false), FNEG */
+void vop_fsign(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    load_fp(e, i, X0, i->a);
+    sign_mask(e, i, X1);
+    x86_v_rrr(e, r->is_signed ? X86_VPXOR : X86_VPANDN, X0, r->is_signed ? X0 : X1, r->is_signed ? X1 : X0);
+    store_fp(e, IS_DOUBLE(i), i->d, X0);
+}
+
+/* Flags as bytes n z c v in one word */
+#define CMP_LESS      0x00000001u
+#define CMP_EQUAL     0x00010100u
+#define CMP_GREATER   0x00010000u
+#define CMP_UNORDERED 0x01010000u
+
+/* (u)comis raises Invalid as FCMPE (FCMP) does, and leaves unordered PF, equal ZF, less CF. */
+void vop_fcmp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    load_fp(e, i, X0, i->a);
+    if (i->b == IR_NONE) {
+        vop_zero(e, X1);
+        x86_v_rr(e, opc_of(i, r), X0, X1);
+    } else {
+        x86_v_rm(e, opc_of(i, r), X0, x86_state(i->b));
+    }
+    x86_mov_ri(e, X86_RAX, CMP_LESS);
+    x86_mov_ri(e, X86_RCX, CMP_GREATER);
+    x86_cmov_rr(e, X86_A, 4, X86_RAX, X86_RCX);
+    x86_mov_ri(e, X86_RCX, CMP_EQUAL);
+    x86_cmov_rr(e, X86_E, 4, X86_RAX, X86_RCX);
+    x86_mov_ri(e, X86_RCX, CMP_UNORDERED);
+    x86_cmov_rr(e, X86_P, 4, X86_RAX, X86_RCX);
+    x86_mov_mr(e, 4, x86_state(i->d), X86_RAX);
+}
+
+void vop_fcvt(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    load_fp(e, i, X0, i->a);
+    x86_v_rrr(e, opc_of(i, r), X0, X0, X0);
+    finish(e, i, !IS_DOUBLE(i), X0);
+}
+
+/* To 32 bits towards zero. The top word of the operand tells the range: sign, exponent. */
+void vop_fto_int(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    bool dbl = IS_DOUBLE(i);
+    uint32_t limit = r->is_signed ? (dbl ? 0x41e00000 : 0x4f000000) : (dbl ? 0x41f00000 : 0x4f800000); /* 2^31, 2^32 */
+
+    x86_mov_rm(e, 4, X86_RAX, x86_state(i->a + (dbl ? 4 : 0)));
+    if (r->is_signed)
+        x86_alu_ri(e, X86_AND, 4, X86_RAX, 0x7fffffff);
+    x86_alu_ri(e, X86_CMP, 4, X86_RAX, (int32_t)limit);
+    x86_vop_fixup(e, X86_AE);
+    x86_v_rm(e, opc_of(i, r) | (r->is_signed ? 0 : X86_VW), X86_RAX, x86_state(i->a));
+    x86_mov_mr(e, 4, x86_state(i->d), X86_RAX);
+}
+
+void vop_ffrom_int(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    vop_zero(e, X0);
+    if (r->is_signed) {
+        x86_v_rrm(e, opc_of(i, r), X0, X0, x86_state(i->a));
+    } else {
+        x86_mov_rm(e, 4, X86_RAX, x86_state(i->a));
+        x86_v_rrr(e, opc_of(i, r) | X86_VW, X0, X0, X86_RAX);
+    }
+    store_fp(e, IS_DOUBLE(i), i->d, X0);
+}

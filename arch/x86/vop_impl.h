@@ -1,0 +1,32 @@
+/*
+ * vop_impl.h: between the files that lower vector and floating-point operations.
+ */
+#ifndef X86_VOP_IMPL_H
+#define X86_VOP_IMPL_H
+
+#include <arch/x86/vop.h>
+
+struct vop_row;
+typedef void vop_lower(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r);
+
+/* How an operation is lowered: the function, and the opcodes and element size (bits) it works with. */
+struct vop_row {
+    vop_lower *lower;
+    uint8_t esize;
+    bool is_signed;
+    uint32_t opc, opc2;
+};
+
+/* xmm registers used here; no operation needs more */
+enum { X0, X1, X2, X3, X4, X5 };
+
+/* Load and store 4, 8 or 16 bytes of CPU state. */
+void vop_load(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off);
+void vop_store(struct x86_emitter *e, unsigned bytes, uint32_t off, unsigned x);
+void vop_ones(struct x86_emitter *e, unsigned x);
+void vop_zero(struct x86_emitter *e, unsigned x);
+
+/* vop_fp.c */
+vop_lower vop_arith, vop_mac, vop_fma, vop_fsqrt, vop_fsign, vop_fcmp, vop_fcvt, vop_fto_int, vop_ffrom_int;
+
+#endif
