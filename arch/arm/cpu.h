@@ -39,6 +39,7 @@ enum arm_bank { BANK_USR, BANK_FIQ, BANK_IRQ, BANK_SVC, BANK_ABT, BANK_UND, BANK
 #define ARM_BF_SYSMODE BIT(4) /* mode is USR or SYS (no SPSR) */
 #define ARM_BF_VFP_RM  (3u << 5) /* not default FPSCR behaviour: bit 5 = RMode/FZ/DN differ from 0 */
 #define ARM_BF_IT_SHIFT 8     /* 8 bits: ITSTATE at block entry */
+#define ARM_BF_CPACR   BIT(17) /* CPACR grants access to VFP/Advanced SIMD (FPEXC.EN may be clear) */
 #define ARM_BF_SWPEN   BIT(16) /* SCTLR.SW */
 
 struct arm_cp15 {
@@ -52,10 +53,10 @@ struct arm_cp15 {
     uint32_t vbar, contextidr, fcseidr;
     uint32_t tpidrurw, tpidruro, tpidrprw;
     uint32_t csselr;
-    uint32_t pmcr, pmcnten, pmovsr, pmselr, pmuserenr, pminten, pmccfiltr;
+    uint32_t pmcr, pmcnten, pmselr, pmuserenr, pminten;
     uint64_t pmccntr_base;
-    uint32_t pmxevtyper[8], pmxevcntr[8];
     uint32_t l2ctlr, l2ectlr;
+    uint32_t dbgdscr, dbgvcr, os_lock, dbg[4][16]; /* dbg: BVR, BCR, WVR, WCR */
 };
 
 struct arm_cpu {
@@ -87,7 +88,7 @@ struct arm_cpu {
 
     uint32_t cp_high; /* high word of the last 64-bit coprocessor read */
     uint32_t event;   /* event register of WFE/SEV */
-    uint32_t reported_unimplemented; /* how many have been reported */
+    uint32_t reported_unimplemented, reported_insn[32]; /* unimplemented instructions told to the user: how many, which */
     /* the last data or prefetch abort, for mapping its page at exception return */
     uint32_t abort_va;
     uint8_t abort_pending, abort_write;
@@ -117,6 +118,14 @@ void arm_cpsr_write(struct arm_cpu *c, uint32_t value, uint32_t mask);
 uint32_t arm_spsr_read(const struct arm_cpu *c);
 void arm_spsr_write(struct arm_cpu *c, uint32_t value, uint32_t mask);
 
+void arm_cp15_reset(struct arm_cpu *c);
+/* Bring the levels of shared->spi_level into the GIC. */
+void arm_gic_latch(struct arm_cpu *c);
+/* Is an interrupt signalled by the GIC and not masked? */
+bool arm_interrupt_due(const struct arm_cpu *c);
+/* Sleep in the host until an interrupt is signalled (masked or not) or the dispatcher has something to do. */
+void arm_wait_for_interrupt(struct arm_cpu *c);
+
 enum arm_vector { ARM_VEC_RESET, ARM_VEC_UNDEF, ARM_VEC_SVC, ARM_VEC_PABT, ARM_VEC_DABT, ARM_VEC_HYP, ARM_VEC_IRQ, ARM_VEC_FIQ };
 
 /* Take an exception (ARM ARM B1.8.3) from the instruction at vcpu.pc: sets mode, SPSR, LR (with the preferred return offset for the vector and
@@ -128,7 +137,7 @@ void arm_exception_return(struct arm_cpu *c, uint32_t pc, uint32_t spsr);
 
 /* IR helpers of the system side (signature ir_helper). They are called with IR_CALL_RAISE | IR_CALL_GPR unless noted.
  * The NORETURN ones set the exception state and host_unwind(). */
-uint32_t arm_helper_svc(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);
+uint32_t arm_helper_svc(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t next_it); /* next_it: ITSTATE to return with */
 uint32_t arm_helper_undef(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);         /* architecturally undefined */
 uint32_t arm_helper_unimplemented(void *cpu, uint32_t a, uint32_t b, uint32_t insn, uint32_t imm2);/* reports once (bytes, pc), then undef */
 uint32_t arm_helper_bkpt(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);          /* prefetch abort, debug event */

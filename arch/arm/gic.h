@@ -16,7 +16,7 @@ struct arm_gic {
     uint32_t group[GIC_MAX_IRQ / 32], enabled[GIC_MAX_IRQ / 32], pending[GIC_MAX_IRQ / 32], active[GIC_MAX_IRQ / 32];
     uint32_t level[GIC_MAX_IRQ / 32]; /* input lines */
     uint32_t edge[GIC_MAX_IRQ / 32];  /* configured edge-triggered */
-    uint8_t priority[GIC_MAX_IRQ], target[GIC_MAX_IRQ];
+    uint8_t priority[GIC_MAX_IRQ];
     uint8_t sgi_source[16];
     uint32_t apr[4];
 };
@@ -26,6 +26,7 @@ void arm_gic_reset(struct arm_gic *g);
 void arm_gic_set_line(struct arm_gic *g, unsigned irq, bool level);
 /* Is an interrupt signalled to the processor now (IRQ line)? */
 bool arm_gic_irq_line(const struct arm_gic *g);
+bool arm_gic_fiq_line(const struct arm_gic *g);
 uint32_t arm_gic_dist_read(struct arm_gic *g, uint32_t off, unsigned size);
 void arm_gic_dist_write(struct arm_gic *g, uint32_t off, unsigned size, uint32_t value);
 uint32_t arm_gic_cpu_read(struct arm_gic *g, uint32_t off);

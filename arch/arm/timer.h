@@ -9,7 +9,7 @@
 struct arm_timer {
     uint64_t cntv_cval, cntp_cval, cntvoff;
     uint32_t cntv_ctl, cntp_ctl, cntkctl;
-    uint32_t pad;
+    uint32_t cntfrq; /* what the firmware wrote; the real rate is GUEST_CNTFRQ_HZ */
 };
 
 struct arm_cpu;
