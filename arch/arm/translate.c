@@ -299,9 +299,25 @@ static void exit_lookup(struct arm_translator *t, uint32_t pc, uint32_t it)
     t->ended = true;
 }
 
+uint32_t tr_next_it(const struct arm_translator *t)
+{
+    return it_advance(t->itstate);
+}
+
 void tr_exit_lookup_next(struct arm_translator *t)
 {
     exit_lookup(t, t->next_pc, it_advance(t->itstate));
+}
+
+void tr_exit_lookup_if(struct arm_translator *t, uint16_t v)
+{
+    uint16_t skip = ir_label(t->b);
+    struct ir_insn *x = tr_emit(t, IR_OP_BRZ);
+    x->a = v;
+    x->imm = skip;
+    tr_exit_lookup_next(t);
+    t->ended = false;
+    tr_emit(t, IR_OP_LABEL)->imm = skip;
 }
 
 void tr_goto(struct arm_translator *t, uint32_t target)

@@ -47,7 +47,6 @@ arm_translate_fn_decl tr_mcr, tr_mrc, tr_mcrr, tr_mrrc, tr_ldc;
 /* CALL flags of a helper that sees and may change all of the CPU state. */
 #define CALL_STATE (IR_CALL_RAISE | IR_CALL_GPR | IR_CALL_RFLAGS | IR_CALL_WFLAGS)
 
-/* An IR instruction with all operands absent. */
 struct ir_insn *tr_emit(struct arm_translator *t, enum ir_op op);
 uint16_t tr_const(struct arm_translator *t, uint32_t imm); /* a temp that holds imm */
 /* Exits; target addresses have bit 0 = Thumb. */
@@ -55,11 +54,13 @@ void tr_exit(struct arm_translator *t, uint32_t target);
 struct ir_insn *tr_exit_if(struct arm_translator *t, enum ir_op op, uint32_t target); /* EXIT_CC, EXIT_Z, EXIT_NZ: caller sets cc or a */
 void tr_exit_ind(struct arm_translator *t, uint16_t v, unsigned hint);                 /* v as BXWritePC takes it */
 void tr_exit_lookup_next(struct arm_translator *t);                                     /* to the next instruction, through the dispatcher */
+void tr_exit_lookup_if(struct arm_translator *t, uint16_t v);                           /* the same if v is not 0; otherwise the block goes on */
 void tr_exit_raised(struct arm_translator *t);
 /* Go on at `target` (unconditional branch): inline when that pays, by an exit otherwise. */
 void tr_goto(struct arm_translator *t, uint32_t target);
 /* A helper that never returns. */
 void tr_raise(struct arm_translator *t, ir_helper fn, uint32_t imm, uint32_t imm2);
+uint32_t tr_next_it(const struct arm_translator *t); /* ITSTATE of the next instruction */
 uint32_t tr_branch_target(const struct arm_insn *i); /* of tr_b and tr_cbz rows; without the T bit */
 static inline uint32_t tr_pc_value(const struct arm_insn *i) { return i->pc + (i->thumb ? 4 : 8); }
 

@@ -50,6 +50,24 @@ static void store_field(struct arm_translator *t, uint16_t v, unsigned lsb, unsi
     x->mem = 1;
 }
 
+static uint16_t load_state(struct arm_translator *t, uint32_t offset, unsigned size)
+{
+    struct ir_insn *x = tr_emit(t, IR_OP_LDE);
+    x->d = ir_temp(t->b);
+    x->imm = offset;
+    x->mem = (uint16_t)size;
+    return x->d;
+}
+
+/* After interrupts may have been unmasked: to the dispatcher if one waits (the helper has set `poll` then) or `changed` is not 0. */
+static void look_for_interrupts(struct arm_translator *t, uint16_t changed)
+{
+    uint16_t v = load_state(t, ARM_OFF(v.poll), 4);
+    if (changed != IR_NONE)
+        tr_alu(t, IR_OP_ORR, v, v, changed);
+    tr_exit_lookup_if(t, v);
+}
+
 /* v: a register or temp with the new value. */
 static void write_psr(struct arm_translator *t, const struct arm_insn *i, uint16_t v)
 {
@@ -65,8 +83,15 @@ static void write_psr(struct arm_translator *t, const struct arm_insn *i, uint16
     if (user(t))
         fields &= ~1u;
     if (fields & 3) {
+        /* Mostly this restores the interrupt masks and leaves alone what blocks are specialised on. */
+        uint16_t before = load_state(t, ARM_OFF(mode), 1);
         tr_call(t, arm_helper_cpsr_write, IR_NONE, v, IR_NONE, psr_mask(fields), 0, CALL_STATE);
-        tr_exit_lookup_next(t);
+        if (fields & 2) {
+            tr_exit_lookup_next(t);
+        } else {
+            tr_alu(t, IR_OP_EOR, before, before, load_state(t, ARM_OFF(mode), 1));
+            look_for_interrupts(t, before);
+        }
         return;
     }
     if (fields & 8) {
@@ -123,20 +148,19 @@ void tr_cps(struct arm_translator *t, const struct arm_insn *i)
     if (user(t) || (!ARM_F(i, 'M') && imod < 2))
         return;
     if (!ARM_F(i, 'M') && imod == 3) { /* masking needs no new look at pending interrupts */
-        uint16_t mask = ir_temp(t->b);
-        struct ir_insn *x = tr_emit(t, IR_OP_LDE);
-        x->d = mask;
-        x->imm = ARM_OFF(mask);
-        x->mem = 1;
+        uint16_t mask = load_state(t, ARM_OFF(mask), 1);
         tr_alu_imm(t, IR_OP_ORR, mask, mask, bits >> 6);
-        x = tr_emit(t, IR_OP_STE);
+        struct ir_insn *x = tr_emit(t, IR_OP_STE);
         x->a = mask;
         x->imm = ARM_OFF(mask);
         x->mem = 1;
         return;
     }
     tr_call(t, arm_helper_cps, IR_NONE, IR_NONE, IR_NONE, imod == 3 ? bits : 0, (imod == 2 ? bits : 0) | (ARM_F(i, 'M') ? mode : 0), CALL_STATE);
-    tr_exit_lookup_next(t);
+    if (ARM_F(i, 'M'))
+        tr_exit_lookup_next(t);
+    else
+        look_for_interrupts(t, IR_NONE);
 }
 
 void tr_setend(struct arm_translator *t, const struct arm_insn *i)
@@ -152,7 +176,7 @@ void tr_setend(struct arm_translator *t, const struct arm_insn *i)
 
 void tr_svc(struct arm_translator *t, const struct arm_insn *i)
 {
-    tr_raise(t, arm_helper_svc, ARM_F(i, 'i'), 0);
+    tr_raise(t, arm_helper_svc, ARM_F(i, 'i'), tr_next_it(t));
 }
 
 /* HVC, SMC (arg 1): calls of the emulated firmware (PSCI), undefined in user mode. */
