@@ -1,335 +1,271 @@
 /*
- * mmu.c: translation table walks, short and long descriptors (ARM ARM B3.5, B3.6), and the regime that keys a view.
+ * mmu.c: translation table walks, short and long descriptors (ARM ARM B3.5, B3.6), and fault status encoding (B3.13).
  *
- * A walk is free of side effects and depends only on the regime, on guest memory, and on PRRR/NMRR/MAIR (whose changes
- * count as TLB maintenance, see cp15.c). Rights are for the regime's privilege; whether they suffice is the caller's business.
+ * A walk has no side effects and reports the rights the regime's privilege has; whether an access may proceed is the caller's to compare.
  */
 #include <arch/arm/mmu.h>
 
-#define SCTLR_M    BIT(0)
-#define SCTLR_WXN  BIT(19)
-#define SCTLR_UWXN BIT(20)
-#define SCTLR_EE   BIT(25)
-#define SCTLR_TRE  BIT(28)
-#define SCTLR_AFE  BIT(29)
+#define TTBCR_EAE BIT(31)
 
-#define TTBCR_EAE  BIT(31)
-#define TTBCR_A1   BIT(22)
-#define TTBCR_PD0  BIT(4) /* short */
-#define TTBCR_PD1  BIT(5)
-#define TTBCR_EPD0 BIT(7) /* long */
-#define TTBCR_EPD1 BIT(23)
-#define TTBCR_SHORT_FIELDS (7u | TTBCR_PD0 | TTBCR_PD1)
-#define TTBCR_LONG_FIELDS  (7u | 7u << 16 | TTBCR_EPD0 | TTBCR_EPD1 | TTBCR_EAE)
-
-#define LONG_ADDR_MASK 0xfffffff000ull /* bits 39:12 of a descriptor */
-
-/* Base address of a long-descriptor table whose region has size 2^(32 - tsz). */
-static uint64_t long_base(uint64_t ttbr, unsigned tsz)
-{
-    unsigned align = tsz > 1 ? 14 - tsz : 5 - tsz;
-    return ttbr & 0xffffffffffull & ~((1ull << align) - 1);
-}
-
-static void regime_of(const struct arm_cpu *c, bool priv, struct guest_regime *r)
-{
-    const struct arm_cp15 *s = &c->cp15;
-    uint32_t sctlr = s->sctlr;
-
-    memset(r, 0, sizeof(*r));
-    r->priv = priv;
-    if (!(sctlr & SCTLR_M))
-        return;
-    r->control = ARM_REGIME_MMU | (sctlr & SCTLR_AFE ? ARM_REGIME_AFE : 0) | (sctlr & SCTLR_TRE ? ARM_REGIME_TRE : 0) |
-                 (sctlr & SCTLR_EE ? ARM_REGIME_EE : 0) | (sctlr & SCTLR_WXN ? ARM_REGIME_WXN : 0) | (sctlr & SCTLR_UWXN ? ARM_REGIME_UWXN : 0);
-    if (s->ttbcr & TTBCR_EAE) {
-        unsigned t0sz = s->ttbcr & 7, t1sz = s->ttbcr >> 16 & 7;
-        r->control |= ARM_REGIME_LPAE;
-        r->ttbcr = s->ttbcr & TTBCR_LONG_FIELDS;
-        r->ttbr0 = r->ttbcr & TTBCR_EPD0 ? 0 : long_base(s->ttbr0, t0sz);
-        r->ttbr1 = r->ttbcr & TTBCR_EPD1 || (t0sz | t1sz) == 0 ? 0 : long_base(s->ttbr1, t1sz);
-        r->asid = (s->ttbcr & TTBCR_A1 ? s->ttbr1 : s->ttbr0) >> 48 & 0xff;
-        return;
-    }
-    unsigned n = s->ttbcr & 7;
-    r->ttbcr = s->ttbcr & TTBCR_SHORT_FIELDS;
-    r->ttbr0 = r->ttbcr & TTBCR_PD0 ? 0 : (uint32_t)s->ttbr0 & ~((1u << (14 - n)) - 1);
-    r->ttbr1 = n == 0 || r->ttbcr & TTBCR_PD1 ? 0 : (uint32_t)s->ttbr1 & ~0x3fffu;
-    r->dacr = s->dacr;
-    r->asid = s->contextidr & 0xff;
-}
-
-void guest_current_regime(const struct vcpu *v, struct guest_regime *out)
+void guest_current_regime(const struct vcpu *v, struct guest_regime *r)
 {
     const struct arm_cpu *c = arm_cpu_of_const(v);
-    regime_of(c, c->mode != ARM_USR, out);
+    uint32_t sctlr = c->cp15.sctlr;
+
+    memset(r, 0, sizeof(*r));
+    r->priv = c->mode != ARM_USR;
+    if (!(sctlr & BIT(0)))
+        return; /* flat: nothing else matters */
+    r->control = MMU_ON | (sctlr & BIT(29) ? MMU_AFE : 0) | (sctlr & BIT(28) ? MMU_TRE : 0) | (sctlr & BIT(19) ? MMU_WXN : 0) |
+                 (sctlr & BIT(20) ? MMU_UWXN : 0) | (c->cp15.ttbcr & TTBCR_EAE ? MMU_LPAE : 0);
+    r->ttbcr = c->cp15.ttbcr;
+    if (r->control & MMU_LPAE) {
+        r->ttbr0 = c->cp15.ttbr0 & 0xffffffffffull;
+        r->ttbr1 = c->cp15.ttbr1 & 0xffffffffffull;
+        r->asid = (c->cp15.ttbcr & BIT(22) ? c->cp15.ttbr1 : c->cp15.ttbr0) >> 48 & 0xff;
+    } else {
+        r->ttbr0 = (uint32_t)c->cp15.ttbr0 & ~0x7fu; /* attributes of the walk do not matter */
+        r->ttbr1 = (uint32_t)c->cp15.ttbr1 & ~0x7fu;
+        r->dacr = c->cp15.dacr;
+        r->asid = c->cp15.contextidr & 0xff;
+    }
 }
 
-/* --- rights ------------------------------------------------------------------------------------------------------- */
+/* --- short descriptors --- */
 
-/* Read and write rights by AP[2:0]: low half PL1, high half PL0. */
-static const uint8_t ap_rights[8] = {
-    [0] = 0,
-    [1] = GUEST_RIGHT_R | GUEST_RIGHT_W,
-    [2] = GUEST_RIGHT_R | GUEST_RIGHT_W | GUEST_RIGHT_R << 4,
-    [3] = GUEST_RIGHT_R | GUEST_RIGHT_W | (GUEST_RIGHT_R | GUEST_RIGHT_W) << 4,
-    [4] = 0,
-    [5] = GUEST_RIGHT_R,
-    [6] = GUEST_RIGHT_R | GUEST_RIGHT_R << 4,
-    [7] = GUEST_RIGHT_R | GUEST_RIGHT_R << 4,
+/* AP[2:0] -> rights of privileged and unprivileged code (B3.7.1); bit 0 R, bit 1 W */
+static const uint8_t ap_rights[8][2] = {
+    {0, 0}, {3, 0}, {3, 1}, {3, 3}, {0, 0}, {1, 0}, {1, 1}, {1, 1},
 };
 
-/* ap: the three-bit form; with the access flag in use AP[2:1] means what AP[2:1],1 means in the full form. */
-static uint8_t rights_of(const struct guest_regime *r, unsigned ap, bool xn, bool pxn)
+static unsigned rights_of(const struct guest_regime *r, unsigned ap, bool xn, bool pxn)
 {
-    uint8_t both = ap_rights[ap];
-    uint8_t rights = r->priv ? both & 15 : both >> 4;
+    if (r->control & MMU_AFE)
+        ap |= 1; /* AP[0] is the access flag; the simplified model has AP[0] = 1 (B3.7.1) */
+    unsigned rw = ap_rights[ap][r->priv ? 0 : 1], user_w = ap_rights[ap][1] & 2;
+    bool x = !xn && (rw & 1);
 
-    if (xn || !(rights & GUEST_RIGHT_R) || (r->priv && pxn))
-        return rights;
-    if ((r->control & ARM_REGIME_WXN) && (rights & GUEST_RIGHT_W))
-        return rights;
-    if ((r->control & ARM_REGIME_UWXN) && r->priv && (both >> 4 & GUEST_RIGHT_W))
-        return rights;
-    return rights | GUEST_RIGHT_X;
+    if (r->priv && (pxn || ((r->control & MMU_UWXN) && user_w)))
+        x = false;
+    if ((r->control & MMU_WXN) && (rw & 2))
+        x = false;
+    return rw | (x ? GUEST_RIGHT_X : 0);
 }
 
-/* --- descriptors -------------------------------------------------------------------------------------------------- */
-
-static bool fetch32(const struct arm_cpu *c, const struct guest_regime *r, uint64_t pa, uint32_t *out)
+static bool is_device(const struct arm_cpu *c, const struct guest_regime *r, unsigned tex, bool cc, bool b)
 {
-    const uint8_t *p = ram_ptr(c->v.shared, pa, 4);
+    unsigned index = (tex & 1) << 2 | cc << 1 | b;
+
+    if (r->control & MMU_TRE)
+        return (c->cp15.prrr >> 2 * index & 3) < 2;
+    return (tex == 0 && !cc) || (tex == 2 && !cc && !b);
+}
+
+static bool load(const struct vcpu *v, uint64_t pa, unsigned size, uint64_t *out)
+{
+    const uint8_t *p = ram_ptr(v->shared, pa, size);
+    uint64_t x = 0;
+
     if (!p)
         return false;
-    uint32_t d = __atomic_load_n((const uint32_t *)(const void *)p, __ATOMIC_RELAXED);
-    *out = r->control & ARM_REGIME_EE ? __builtin_bswap32(d) : d;
+    memcpy(&x, p, size);
+    *out = x;
     return true;
 }
 
-static bool fetch64(const struct arm_cpu *c, const struct guest_regime *r, uint64_t pa, uint64_t *out)
+static int walk_short(const struct vcpu *v, const struct guest_regime *r, uint32_t va, struct guest_translation *t)
 {
-    const uint8_t *p = ram_ptr(c->v.shared, pa, 8);
-    if (!p)
-        return false;
-    uint64_t d = __atomic_load_n((const uint64_t *)(const void *)p, __ATOMIC_RELAXED);
-    *out = r->control & ARM_REGIME_EE ? __builtin_bswap64(d) : d;
-    return true;
-}
-
-/* Is the memory type of TEX, C, B (five bits) Device or Strongly-ordered? */
-static bool short_is_device(const struct arm_cpu *c, const struct guest_regime *r, unsigned texcb)
-{
-    if (r->control & ARM_REGIME_TRE)
-        return (c->cp15.prrr >> 2 * (texcb & 7) & 3) < 2;
-    return texcb == 0 || texcb == 1 || texcb == 8;
-}
-
-static int walk_short(const struct arm_cpu *c, const struct guest_regime *r, uint32_t va, struct arm_walk *w)
-{
-    unsigned n = r->ttbcr & 7;
-    bool second = n != 0 && va >> (32 - n) != 0;
-    uint64_t base = second ? r->ttbr1 : r->ttbr0;
-    uint32_t index = second ? va >> 20 : va << n >> n >> 20;
-    uint32_t l1, desc;
-    unsigned ap, texcb;
+    const struct arm_cpu *c = arm_cpu_of_const(v);
+    unsigned n = r->ttbcr & 7, ap, domain, level = 1;
+    bool upper = n && va >> (32 - n);
+    uint64_t base = upper ? r->ttbr1 & ~0x3fffull : r->ttbr0 & ~((0x4000ull >> n) - 1);
+    uint64_t desc, desc2;
     bool xn, pxn;
 
-    w->level = 1;
-    w->domain = 0;
-    if (r->ttbcr & (second ? TTBCR_PD1 : TTBCR_PD0))
-        return ARM_FAULT_CODE(ARM_FAULT_TRANSLATION, 1, 0);
-    if (!fetch32(c, r, base | index << 2, &l1))
-        return ARM_FAULT_CODE(ARM_FAULT_WALK_EXTERNAL, 1, 0);
-    if ((l1 & 3) == 0)
-        return ARM_FAULT_CODE(ARM_FAULT_TRANSLATION, 1, 0);
-
-    if ((l1 & 3) == 1) {
-        w->level = 2;
-        w->domain = l1 >> 5 & 15;
-        if (!fetch32(c, r, (l1 & ~0x3ffu) | (va >> 12 & 0xff) << 2, &desc))
-            return ARM_FAULT_CODE(ARM_FAULT_WALK_EXTERNAL, 2, w->domain);
-        pxn = l1 >> 2 & 1;
-        ap = (desc >> 9 & 1) << 2 | (desc >> 4 & 3);
-        w->t.ng = desc >> 11 & 1;
-        w->share = desc >> 10 & 1;
-        if (desc & 2) { /* small page */
-            w->t.lg2 = 12;
-            w->t.pa = (desc & 0xfffff000) | (va & 0xfff);
-            xn = desc & 1;
-            texcb = (desc >> 6 & 7) << 2 | (desc >> 2 & 3);
-        } else if (desc & 1) { /* large page */
-            w->t.lg2 = 16;
-            w->t.pa = (desc & 0xffff0000) | (va & 0xffff);
-            xn = desc >> 15 & 1;
-            texcb = (desc >> 12 & 7) << 2 | (desc >> 2 & 3);
+    if (r->ttbcr & (upper ? BIT(5) : BIT(4))) /* PD1, PD0 */
+        return MMU_FAULT(MMU_FAULT_TRANSLATION, 1, 0);
+    if (!load(v, base + ((upper ? va : va & (0xffffffffu >> n)) >> 20) * 4, 4, &desc))
+        return MMU_FAULT(MMU_FAULT_WALK_EXTERNAL, 1, 0);
+    domain = BITS(desc, 8, 5);
+    switch (desc & 3) {
+    case 0:
+        return MMU_FAULT(MMU_FAULT_TRANSLATION, 1, 0);
+    case 1: /* table */
+        pxn = desc & BIT(2);
+        level = 2;
+        if (!load(v, (desc & ~0x3ffull) + (va >> 12 & 0xff) * 4, 4, &desc2))
+            return MMU_FAULT(MMU_FAULT_WALK_EXTERNAL, 2, domain);
+        ap = BITS(desc2, 9, 9) << 2 | BITS(desc2, 5, 4);
+        t->ng = BITS(desc2, 11, 11);
+        if ((desc2 & 3) == 0)
+            return MMU_FAULT(MMU_FAULT_TRANSLATION, 2, domain);
+        if ((desc2 & 3) == 1) { /* large page */
+            t->pa = (desc2 & 0xffff0000u) | (va & 0xffff);
+            t->lg2 = 16;
+            xn = BITS(desc2, 15, 15);
+            t->device = is_device(c, r, BITS(desc2, 14, 12), desc2 & BIT(3), desc2 & BIT(2));
         } else {
-            return ARM_FAULT_CODE(ARM_FAULT_TRANSLATION, 2, w->domain);
+            t->pa = (desc2 & 0xfffff000u) | (va & 0xfff);
+            t->lg2 = 12;
+            xn = desc2 & 1;
+            t->device = is_device(c, r, BITS(desc2, 8, 6), desc2 & BIT(3), desc2 & BIT(2));
         }
-    } else {
-        desc = l1;
+        break;
+    default: /* section or supersection */
+        ap = BITS(desc, 15, 15) << 2 | BITS(desc, 11, 10);
+        t->ng = BITS(desc, 17, 17);
+        xn = BITS(desc, 4, 4);
         pxn = desc & 1;
-        xn = desc >> 4 & 1;
-        ap = (desc >> 15 & 1) << 2 | (desc >> 10 & 3);
-        texcb = (desc >> 12 & 7) << 2 | (desc >> 2 & 3);
-        w->t.ng = desc >> 17 & 1;
-        w->share = desc >> 16 & 1;
-        if (desc & BIT(18)) { /* supersection: domain 0, 40-bit address */
-            w->t.lg2 = 24;
-            w->t.pa = (uint64_t)(desc >> 5 & 15) << 36 | (uint64_t)(desc >> 20 & 15) << 32 | (desc & 0xff000000) | (va & 0xffffff);
+        t->device = is_device(c, r, BITS(desc, 14, 12), desc & BIT(3), desc & BIT(2));
+        if (desc & BIT(18)) {
+            t->pa = (desc & 0xff000000u) | (va & 0xffffff) | (uint64_t)BITS(desc, 23, 20) << 32 | (uint64_t)BITS(desc, 8, 5) << 36;
+            t->lg2 = 24;
+            domain = 0;
         } else {
-            w->domain = desc >> 5 & 15;
-            w->t.lg2 = 20;
-            w->t.pa = (desc & 0xfff00000) | (va & 0xfffff);
+            t->pa = (desc & 0xfff00000u) | (va & 0xfffff);
+            t->lg2 = 20;
         }
     }
-
-    w->attr = texcb;
-    w->t.device = short_is_device(c, r, texcb);
-    if (r->control & ARM_REGIME_AFE) {
-        if (!(ap & 1))
-            return ARM_FAULT_CODE(ARM_FAULT_ACCESS_FLAG, w->level, w->domain);
-        ap |= 1;
-    }
-    switch (r->dacr >> 2 * w->domain & 3) {
+    if ((r->control & MMU_AFE) && !(ap & 1))
+        return MMU_FAULT(MMU_FAULT_ACCESS_FLAG, level, domain);
+    switch (r->dacr >> 2 * domain & 3) {
     case 1: /* client */
-        w->t.rights = rights_of(r, ap, xn, pxn);
+        t->rights = (uint8_t)rights_of(r, ap, xn, pxn);
         return 0;
-    case 3: /* manager: neither permissions nor XN are checked */
-        w->t.rights = GUEST_RIGHT_R | GUEST_RIGHT_W | GUEST_RIGHT_X;
+    case 3: /* manager */
+        t->rights = GUEST_RIGHT_R | GUEST_RIGHT_W | GUEST_RIGHT_X;
         return 0;
     default:
-        return ARM_FAULT_CODE(ARM_FAULT_DOMAIN, w->level, w->domain);
+        return MMU_FAULT(MMU_FAULT_DOMAIN, level, domain);
     }
 }
 
-/* Which table covers va: 0, 1, or -1 for the gap between the two regions (ARM ARM B3.6.4). */
-static int long_select(uint32_t va, unsigned t0sz, unsigned t1sz)
+/* --- long descriptors --- */
+
+static int walk_long(const struct vcpu *v, const struct guest_regime *r, uint32_t va, struct guest_translation *t)
 {
-    if (t0sz == 0 ? t1sz == 0 : va >> (32 - t0sz) == 0)
-        return 0;
-    if (t1sz == 0)
-        return 1;
-    if (va >> (32 - t1sz) == (1u << t1sz) - 1)
-        return 1;
-    return t0sz == 0 ? 0 : -1;
-}
+    const struct arm_cpu *c = arm_cpu_of_const(v);
+    unsigned t0sz = r->ttbcr & 7, t1sz = r->ttbcr >> 16 & 7, size, level;
+    bool upper, table_xn = false, table_pxn = false, table_ro = false, table_nouser = false;
+    uint64_t desc, base;
 
-static int walk_long(const struct arm_cpu *c, const struct guest_regime *r, uint32_t va, struct arm_walk *w)
-{
-    unsigned t0sz = r->ttbcr & 7, t1sz = r->ttbcr >> 16 & 7;
-    int which = long_select(va, t0sz, t1sz);
+    /* B3.6.4: which register; addresses between the two ranges fault */
+    if (t0sz == 0 ? !t1sz || va >> (32 - t1sz) != BITS(~0u, t1sz - 1, 0) : va >> (32 - t0sz) == 0)
+        upper = false;
+    else if (t1sz == 0 ? true : va >> (32 - t1sz) == BITS(~0u, t1sz - 1, 0))
+        upper = true;
+    else
+        return MMU_FAULT(MMU_FAULT_TRANSLATION, 1, 0);
+    size = 32 - (upper ? t1sz : t0sz);
+    if (r->ttbcr & (upper ? BIT(23) : BIT(7))) /* EPD1, EPD0 */
+        return MMU_FAULT(MMU_FAULT_TRANSLATION, 1, 0);
+    base = upper ? r->ttbr1 : r->ttbr0;
+    level = size > 30 ? 1 : 2;
+    unsigned bits = size - (level == 1 ? 30 : 21); /* index bits of the first table */
+    base &= ~((8ull << bits) - 1);
 
-    w->level = 1;
-    w->domain = 0;
-    if (which < 0 || r->ttbcr & (which ? TTBCR_EPD1 : TTBCR_EPD0))
-        return ARM_FAULT_CODE(ARM_FAULT_TRANSLATION, 1, 0);
-
-    unsigned tsz = which ? t1sz : t0sz;
-    uint64_t table = which ? r->ttbr1 : r->ttbr0;
-    uint32_t rest = va << tsz >> tsz; /* the index at the first level has no bits of the region number */
-    bool ap_ro = false, ap_nouser = false, xn = false, pxn = false;
-
-    for (unsigned level = tsz > 1 ? 2 : 1;; level++) {
-        unsigned lg2 = 39 - 9 * level; /* 30, 21, 12 */
-        uint64_t desc;
-
-        w->level = level;
-        if (!fetch64(c, r, table + (uint64_t)(rest >> lg2) * 8, &desc))
-            return ARM_FAULT_CODE(ARM_FAULT_WALK_EXTERNAL, level, 0);
+    for (;; level++, bits = 9) {
+        unsigned shift = 39 - 9 * level; /* 30, 21, 12 */
+        if (!load(v, base + (va >> shift & ((1u << bits) - 1)) * 8, 8, &desc))
+            return MMU_FAULT(MMU_FAULT_WALK_EXTERNAL, level, 0);
         if (!(desc & 1) || (level == 3 && !(desc & 2)))
-            return ARM_FAULT_CODE(ARM_FAULT_TRANSLATION, level, 0);
-        if (level < 3 && (desc & 2)) {
-            table = desc & LONG_ADDR_MASK;
-            ap_nouser |= desc >> 61 & 1;
-            ap_ro |= desc >> 62 & 1;
-            xn |= desc >> 60 & 1;
-            pxn |= desc >> 59 & 1;
-            rest = va & ((1u << lg2) - 1);
-            continue;
+            return MMU_FAULT(MMU_FAULT_TRANSLATION, level, 0);
+        if (level == 3 || !(desc & 2)) {
+            uint64_t mask = (1ull << shift) - 1;
+            t->pa = (desc & 0xfffffff000ull & ~mask) | (va & mask);
+            t->lg2 = (uint8_t)shift;
+            break;
         }
-
-        uint64_t offset_mask = (1ull << lg2) - 1;
-        unsigned index = desc >> 2 & 7;
-        uint64_t mair = (uint64_t)c->cp15.nmrr << 32 | c->cp15.prrr;
-        w->t.lg2 = lg2;
-        w->t.pa = (desc & LONG_ADDR_MASK & ~offset_mask) | (va & offset_mask);
-        w->t.ng = desc >> 11 & 1;
-        w->attr = mair >> 8 * index & 0xff;
-        w->share = desc >> 8 & 3;
-        w->t.device = (w->attr & 0xf0) == 0;
-        if (!(desc & 1 << 10))
-            return ARM_FAULT_CODE(ARM_FAULT_ACCESS_FLAG, level, 0);
-        ap_ro |= desc >> 7 & 1;
-        ap_nouser |= !(desc >> 6 & 1);
-        xn |= desc >> 54 & 1;
-        pxn |= desc >> 53 & 1;
-        w->t.rights = rights_of(r, (ap_ro ? 4 : 0) | (ap_nouser ? 0 : 2) | 1, xn, pxn);
-        return 0;
+        table_pxn |= desc >> 59 & 1;
+        table_xn |= desc >> 60 & 1;
+        table_nouser |= desc >> 61 & 1;
+        table_ro |= desc >> 62 & 1;
+        base = desc & 0xfffffff000ull;
     }
-}
+    if (!(desc & BIT(10)))
+        return MMU_FAULT(MMU_FAULT_ACCESS_FLAG, level, 0);
+    unsigned ap = BITS(desc, 7, 6); /* AP[2:1] */
+    unsigned index = BITS(desc, 4, 2);
+    uint32_t mair = index < 4 ? c->cp15.prrr : c->cp15.nmrr;
+    struct guest_regime simple = *r;
 
-int arm_walk(const struct arm_cpu *c, const struct guest_regime *r, uint32_t va, struct arm_walk *w)
-{
-    memset(w, 0, sizeof(*w));
-    if (!(r->control & ARM_REGIME_MMU)) {
-        /* Flat; the memory counts as Normal, so that RAM is reached directly before the guest turns the MMU on. */
-        w->t = (struct guest_translation){ .pa = va, .lg2 = 32, .rights = GUEST_RIGHT_R | GUEST_RIGHT_W | GUEST_RIGHT_X };
-        return 0;
-    }
-    return r->control & ARM_REGIME_LPAE ? walk_long(c, r, va, w) : walk_short(c, r, va, w);
+    if (table_ro)
+        ap |= 2;
+    if (table_nouser)
+        ap &= ~1u;
+    simple.control &= ~MMU_AFE;
+    t->ng = desc >> 11 & 1;
+    t->device = (mair >> 8 * (index & 3) & 0xf0) == 0;
+    t->rights = (uint8_t)rights_of(&simple, ap << 1 | 1, (desc >> 54 & 1) || table_xn, (desc >> 53 & 1) || table_pxn);
+    return 0;
 }
 
 int guest_walk(const struct vcpu *v, const struct guest_regime *r, uint32_t va, struct guest_translation *t)
 {
-    struct arm_walk w;
-    int code = arm_walk(arm_cpu_of_const(v), r, va, &w);
-    *t = w.t;
-    return code;
+    if (!(r->control & MMU_ON)) {
+        *t = (struct guest_translation){.pa = va, .lg2 = 32, .rights = GUEST_RIGHT_R | GUEST_RIGHT_W | GUEST_RIGHT_X, .ng = 0, .device = 1};
+        return 0;
+    }
+    *t = (struct guest_translation){0};
+    return r->control & MMU_LPAE ? walk_long(v, r, va, t) : walk_short(v, r, va, t);
 }
 
-/* --- fault status --------------------------------------------------------------------------------------------------- */
+/* --- faults --- */
 
-/* FS[4:0] by kind for level 1 and level 2 (ARM ARM table B3-23), and STATUS[5:0] without the level (table B3-24). */
-static const struct {
-    uint8_t short_l1, short_l2, long_base;
-    bool has_level;
-} fault_status[ARM_FAULT_COUNT] = {
-    [ARM_FAULT_TRANSLATION] = { 0x05, 0x07, 0x04, true },   [ARM_FAULT_ACCESS_FLAG] = { 0x03, 0x06, 0x08, true },
-    [ARM_FAULT_DOMAIN] = { 0x09, 0x0b, 0x3c, true },        [ARM_FAULT_PERMISSION] = { 0x0d, 0x0f, 0x0c, true },
-    [ARM_FAULT_WALK_EXTERNAL] = { 0x0c, 0x0e, 0x14, true }, [ARM_FAULT_EXTERNAL] = { 0x08, 0x08, 0x10, false },
-    [ARM_FAULT_ALIGNMENT] = { 0x01, 0x01, 0x21, false },    [ARM_FAULT_DEBUG] = { 0x02, 0x02, 0x22, false },
-};
-
-uint32_t arm_fault_status(const struct arm_cpu *c, int code, bool is_fetch)
+int arm_mmu_fault_code(const struct arm_cpu *c, const struct guest_regime *r, uint32_t va, int code)
 {
-    unsigned kind = ARM_FAULT_KIND(code), level = ARM_FAULT_LEVEL(code);
+    struct guest_translation t;
+    uint64_t desc = 0;
+
+    if (code)
+        return code;
+    if (guest_walk(&c->v, r, va, &t) != 0)
+        return MMU_FAULT(MMU_FAULT_PERMISSION, 1, 0);
+    if (r->control & MMU_LPAE)
+        return MMU_FAULT(MMU_FAULT_PERMISSION, t.lg2 == 30 ? 1 : t.lg2 == 21 ? 2 : 3, 0);
+    unsigned n = r->ttbcr & 7;
+    bool upper = n && va >> (32 - n);
+    uint64_t base = upper ? r->ttbr1 & ~0x3fffull : r->ttbr0 & ~((0x4000ull >> n) - 1);
+    load(&c->v, base + ((upper ? va : va & (0xffffffffu >> n)) >> 20) * 4, 4, &desc);
+    return MMU_FAULT(MMU_FAULT_PERMISSION, t.lg2 < 20 ? 2 : 1, t.lg2 == 24 ? 0 : BITS(desc, 8, 5));
+}
+
+uint32_t arm_mmu_fsr(const struct arm_cpu *c, int code)
+{
+    unsigned level = MMU_FAULT_LEVEL(code);
+    /* short: FS for levels 1, 2 (B3-7); long: STATUS base, level in the low bits (B3-8) */
+    static const struct {
+        uint8_t fs[2], status;
+    } enc[] = {
+        [MMU_FAULT_TRANSLATION] = {{0x05, 0x07}, 0x04}, [MMU_FAULT_ACCESS_FLAG] = {{0x03, 0x06}, 0x08},    [MMU_FAULT_DOMAIN] = {{0x09, 0x0b}, 0x3c},
+        [MMU_FAULT_PERMISSION] = {{0x0d, 0x0f}, 0x0c},  [MMU_FAULT_WALK_EXTERNAL] = {{0x0c, 0x0e}, 0x14},
+    };
+    unsigned kind = MMU_FAULT_KIND(code);
 
     if (c->cp15.ttbcr & TTBCR_EAE)
-        return BIT(9) | fault_status[kind].long_base | (fault_status[kind].has_level ? level & 3 : 0);
-    uint32_t fs = level >= 2 ? fault_status[kind].short_l2 : fault_status[kind].short_l1;
-    return (fs & 15) | (fs >> 4 & 1) << 10 | (is_fetch ? 0 : ARM_FAULT_DOMAIN_OF(code) << 4);
+        return BIT(9) | enc[kind].status | level;
+    uint32_t fs = enc[kind].fs[level - 1];
+    return (fs & 15) | (fs & 16) << 6 | MMU_FAULT_DOMAIN(code) << 4;
 }
 
-void arm_translate_to_par(struct arm_cpu *c, uint32_t va, bool priv, bool is_write)
+uint64_t arm_mmu_par(struct arm_cpu *c, uint32_t va, bool priv, bool write)
 {
     struct guest_regime r;
-    struct arm_walk w;
+    struct guest_translation t;
     bool lpae = c->cp15.ttbcr & TTBCR_EAE;
-    int code;
 
-    regime_of(c, priv, &r);
-    code = arm_walk(c, &r, va, &w);
-    if (!code && !(w.t.rights & (is_write ? GUEST_RIGHT_W : GUEST_RIGHT_R)))
-        code = ARM_FAULT_CODE(ARM_FAULT_PERMISSION, w.level, w.domain);
-
-    if (code) {
-        uint32_t fsr = arm_fault_status(c, code, false);
-        c->cp15.par = lpae ? BIT(11) | BIT(9) | (fsr & 0x3f) << 1 | 1 : (fsr >> 10 & 1) << 5 | (fsr & 15) << 1 | 1;
-    } else if (lpae) {
-        c->cp15.par = (uint64_t)w.attr << 56 | (w.t.pa & LONG_ADDR_MASK) | BIT(11) | BIT(9) | (uint32_t)w.share << 7;
-    } else if (w.t.lg2 == 24) {
-        c->cp15.par = (w.t.pa & 0xff000000) | BIT(1);
-    } else {
-        c->cp15.par = w.t.pa & 0xfffff000;
+    guest_current_regime(&c->v, &r);
+    r.priv = priv;
+    int code = guest_walk(&c->v, &r, va, &t);
+    if (code != 0 || !(t.rights & (write ? GUEST_RIGHT_W : GUEST_RIGHT_R))) {
+        uint32_t fsr = arm_mmu_fsr(c, arm_mmu_fault_code(c, &r, va, code));
+        if (lpae)
+            return 1 | (fsr & 0x3f) << 1 | BIT(9) | BIT(11);
+        return 1 | (fsr & 15) << 1 | (fsr >> 10 & 1) << 5 | (fsr >> 12 & 1) << 6;
     }
+    if (lpae)
+        return (t.pa & 0xfffffff000ull) | BIT(11) | BIT(9);
+    if (t.lg2 == 24)
+        return (t.pa & 0xff000000u) | (t.pa >> 16 & 0xff0000) | BIT(1);
+    return t.pa & 0xfffff000u;
 }

@@ -1,5 +1,5 @@
 /*
- * mmu.h: the stage 1 translation regime of PL1&0 (ARM ARM B3): table walks, fault codes, and how a regime is summed up for views.
+ * mmu.h: VMSAv7 address translation (ARM ARM B3): regime bits and fault codes shared with exception.c and cp15.c.
  */
 #ifndef ARM_MMU_H
 #define ARM_MMU_H
@@ -7,50 +7,27 @@
 #include <arch/arm/cpu.h>
 
 /* guest_regime.control */
-#define ARM_REGIME_MMU  BIT(0) /* SCTLR.M; all other fields but priv are 0 without it */
-#define ARM_REGIME_AFE  BIT(1) /* SCTLR.AFE: AP[0] is the access flag */
-#define ARM_REGIME_TRE  BIT(2) /* SCTLR.TRE: TEX remap through PRRR and NMRR */
-#define ARM_REGIME_EE   BIT(3) /* SCTLR.EE: descriptors are big-endian */
-#define ARM_REGIME_WXN  BIT(4) /* SCTLR.WXN: writable is never executable */
-#define ARM_REGIME_UWXN BIT(5) /* SCTLR.UWXN: writable by PL0 is not executable by PL1 */
-#define ARM_REGIME_LPAE BIT(6) /* TTBCR.EAE: long descriptors */
+#define MMU_ON   BIT(0)
+#define MMU_AFE  BIT(1) /* SCTLR.AFE: AP[0] is the access flag */
+#define MMU_TRE  BIT(2) /* SCTLR.TRE: TEX remap */
+#define MMU_LPAE BIT(3) /* TTBCR.EAE: long descriptors */
+#define MMU_WXN  BIT(4)
+#define MMU_UWXN BIT(5)
 
-/* Kinds of fault, independent of the descriptor format. */
-enum arm_fault {
-    ARM_FAULT_NONE,
-    ARM_FAULT_TRANSLATION,
-    ARM_FAULT_ACCESS_FLAG,
-    ARM_FAULT_DOMAIN,
-    ARM_FAULT_PERMISSION,
-    ARM_FAULT_WALK_EXTERNAL, /* a descriptor could not be fetched */
-    ARM_FAULT_EXTERNAL,
-    ARM_FAULT_ALIGNMENT,
-    ARM_FAULT_DEBUG,
-    ARM_FAULT_COUNT,
-};
+/* guest_walk() fault codes: kind << 8 | level << 4 | domain; never 0. exception.c encodes them as FSR.FS or long-format STATUS. */
+enum mmu_fault_kind { MMU_FAULT_TRANSLATION = 1, MMU_FAULT_ACCESS_FLAG, MMU_FAULT_DOMAIN, MMU_FAULT_PERMISSION, MMU_FAULT_WALK_EXTERNAL };
+#define MMU_FAULT(kind, level, domain) ((int)((kind) << 8 | (level) << 4 | (domain)))
+#define MMU_FAULT_KIND(code)   ((unsigned)(code) >> 8)
+#define MMU_FAULT_LEVEL(code)  ((unsigned)(code) >> 4 & 15)
+#define MMU_FAULT_DOMAIN(code) ((unsigned)(code) & 15)
 
-/* The fault codes of guest_walk(): kind, level of the walk (1..3), domain (short descriptors). */
-#define ARM_FAULT_CODE(kind, level, domain) ((int)(kind) | (int)(level) << 4 | (int)(domain) << 8)
-#define ARM_FAULT_KIND(code)                ((unsigned)(code)&15)
-#define ARM_FAULT_LEVEL(code)               ((unsigned)(code) >> 4 & 15)
-#define ARM_FAULT_DOMAIN_OF(code)           ((unsigned)(code) >> 8 & 15)
+/* What a failed access reports when guest_walk() gave `code` (0: translation valid but without the right): a fault code with level and domain. */
+int arm_mmu_fault_code(const struct arm_cpu *c, const struct guest_regime *r, uint32_t va, int code);
 
-/* All a walk finds out. */
-struct arm_walk {
-    struct guest_translation t;
-    uint8_t level;  /* of the final descriptor */
-    uint8_t domain; /* short descriptors */
-    uint8_t attr;   /* long: the MAIR attribute byte; short: TEX << 2 | C << 1 | B */
-    uint8_t share;  /* long: SH[1:0]; short: S */
-};
+/* FSR of a fault code in the current format (TTBCR.EAE), without the WnR bit. */
+uint32_t arm_mmu_fsr(const struct arm_cpu *c, int code);
 
-/* As guest_walk(), with the details. 0 or a fault code; `level` and `domain` are valid either way. */
-int arm_walk(const struct arm_cpu *c, const struct guest_regime *r, uint32_t va, struct arm_walk *w);
-
-/* Fault status register value (DFSR or IFSR, without WnR) for a fault code in the format of TTBCR.EAE. */
-uint32_t arm_fault_status(const struct arm_cpu *c, int code, bool is_fetch);
-
-/* Address translation operations ATS1C{P,U}{R,W}: translate and fill the PAR. */
-void arm_translate_to_par(struct arm_cpu *c, uint32_t va, bool priv, bool is_write);
+/* PAR for ATS1C* of va with the regime; access decides what right is needed. */
+uint64_t arm_mmu_par(struct arm_cpu *c, uint32_t va, bool priv, bool write);
 
 #endif
