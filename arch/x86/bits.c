@@ -1,0 +1,180 @@
+/*
+ * bits.c: counting, reversing, extending, bit fields.
+ */
+#include <arch/x86/backend.h>
+
+void lower_clz(struct be *be, const struct ir_insn *i)
+{
+    struct opnd o = value_opnd(be, i->a);
+    unsigned r = def_begin(be, i->d);
+
+    flags_clobber(be);
+    if (o.is_reg)
+        x86_lzcnt_rr(&be->e, 4, r, o.reg);
+    else
+        x86_lzcnt_rm(&be->e, 4, r, o.m);
+    def_end(be, i->d, r);
+}
+
+void lower_rbit(struct be *be, const struct ir_insn *i)
+{
+    struct x86_emitter *e = &be->e;
+    static const struct {
+        uint32_t mask;
+        uint8_t shift;
+    } step[] = {{0x0f0f0f0f, 4}, {0x33333333, 2}, {0x55555555, 1}};
+
+    flags_clobber(be);
+    unsigned r = def_from(be, i->d, i->a), t = scratch_alloc(be);
+    x86_bswap(e, 4, r);
+    for (unsigned k = 0; k < ARRAY_LEN(step); k++) {
+        x86_mov_rr(e, 4, t, r);
+        x86_sh_ri(e, X86_SHR, 4, t, step[k].shift);
+        x86_alu_ri(e, X86_AND, 4, r, (int32_t)step[k].mask);
+        x86_alu_ri(e, X86_AND, 4, t, (int32_t)step[k].mask);
+        if (step[k].shift == 4) {
+            x86_sh_ri(e, X86_SHL, 4, r, 4);
+            x86_alu_rr(e, X86_OR, 4, r, t);
+        } else {
+            x86_lea(e, 4, r, x86_index(t, r, step[k].shift, 0));
+        }
+    }
+    def_end(be, i->d, r);
+}
+
+void lower_rev(struct be *be, const struct ir_insn *i)
+{
+    struct x86_emitter *e = &be->e;
+    unsigned r;
+
+    if (value_reg(be, i->a) == X86_NOREG && i->a < IR_GLOBALS) {
+        r = def_begin(be, i->d);
+        x86_movbe_rm(e, 4, r, global_mem(i->a));
+    } else {
+        r = def_from(be, i->d, i->a);
+        x86_bswap(e, 4, r);
+    }
+    if (i->op != IR_OP_REV)
+        x86_rorx_rr(e, 4, r, r, 16);
+    if (i->op == IR_OP_REVSH)
+        x86_movsx_rr(e, 4, 2, r, r);
+    def_end(be, i->d, r);
+}
+
+void lower_extend(struct be *be, const struct ir_insn *i)
+{
+    struct x86_emitter *e = &be->e;
+    unsigned size = i->op == IR_OP_UXTB || i->op == IR_OP_SXTB ? 1 : 2;
+    bool is_signed = i->op == IR_OP_SXTB || i->op == IR_OP_SXTH;
+
+    if (i->b == IR_NONE) {
+        uint32_t v = i->imm;
+        def_imm(be, i->d, size == 1 ? (is_signed ? (uint32_t)(int8_t)v : (uint8_t)v) : is_signed ? (uint32_t)(int16_t)v : (uint16_t)v);
+        return;
+    }
+    struct opnd o = flex_opnd(be, i, false);
+    unsigned r = def_begin(be, i->d);
+    if (is_signed && o.is_reg)
+        x86_movsx_rr(e, 4, size, r, o.reg);
+    else if (is_signed)
+        x86_movsx_rm(e, 4, size, r, o.m);
+    else if (o.is_reg)
+        x86_movzx_rr(e, size, r, o.reg);
+    else
+        x86_movzx_rm(e, size, r, o.m);
+    def_end(be, i->d, r);
+}
+
+void lower_bfx(struct be *be, const struct ir_insn *i)
+{
+    struct x86_emitter *e = &be->e;
+    unsigned lsb = i->imm, width = i->imm2;
+    bool is_signed = i->op == IR_OP_SBFX;
+    bool whole = lsb == 0 && (width == 8 || width == 16);
+
+    if (width == 32) {
+        unsigned r = def_from(be, i->d, i->a);
+        def_end(be, i->d, r);
+        return;
+    }
+    if (width == 8 || width == 16) { /* rotate down and extend: EFLAGS kept */
+        struct opnd o = value_opnd(be, i->a);
+        unsigned r = def_begin(be, i->d);
+        if (!whole) {
+            if (o.is_reg)
+                x86_rorx_rr(e, 4, r, o.reg, lsb);
+            else
+                x86_rorx_rm(e, 4, r, o.m, lsb);
+            o = (struct opnd){.is_reg = true, .reg = (uint8_t)r};
+        }
+        if (is_signed && o.is_reg)
+            x86_movsx_rr(e, 4, width / 8, r, o.reg);
+        else if (is_signed)
+            x86_movsx_rm(e, 4, width / 8, r, o.m);
+        else if (o.is_reg)
+            x86_movzx_rr(e, width / 8, r, o.reg);
+        else
+            x86_movzx_rm(e, width / 8, r, o.m);
+        def_end(be, i->d, r);
+        return;
+    }
+    flags_clobber(be);
+    if (is_signed || lsb + width == 32) {
+        unsigned r = def_from(be, i->d, i->a);
+        if (lsb + width < 32)
+            x86_sh_ri(e, X86_SHL, 4, r, 32 - lsb - width);
+        x86_sh_ri(e, is_signed ? X86_SAR : X86_SHR, 4, r, 32 - width);
+        def_end(be, i->d, r);
+        return;
+    }
+    struct opnd o = value_opnd(be, i->a);
+    unsigned r;
+    if (lsb == 0) {
+        r = def_from(be, i->d, i->a);
+    } else {
+        r = def_begin(be, i->d);
+        if (o.is_reg)
+            x86_rorx_rr(e, 4, r, o.reg, lsb);
+        else
+            x86_rorx_rm(e, 4, r, o.m, lsb);
+    }
+    x86_alu_ri(e, X86_AND, 4, r, (int32_t)((1u << width) - 1));
+    def_end(be, i->d, r);
+}
+
+void lower_bfi(struct be *be, const struct ir_insn *i)
+{
+    struct x86_emitter *e = &be->e;
+    unsigned lsb = i->imm, width = i->imm2;
+
+    if (width == 32) {
+        unsigned r = def_from(be, i->d, i->a);
+        def_end(be, i->d, r);
+        return;
+    }
+    unsigned ra = value_get(be, i->a);
+    if (lsb == 0 && (width == 8 || width == 16)) {
+        if (value_is_mem(be, i->d)) {
+            x86_mov_mr(e, width / 8, global_mem(i->d), ra);
+            return;
+        }
+        unsigned r = def_from(be, i->d, i->d);
+        x86_mov_rr(e, width / 8, r, ra);
+        def_end(be, i->d, r);
+        return;
+    }
+    flags_clobber(be);
+    if (i->a == i->d) { /* the rotation would destroy the field's source */
+        unsigned copy = scratch_alloc(be);
+        x86_mov_rr(e, 4, copy, ra);
+        ra = copy;
+    }
+    /* Field to the bottom; shift it out while a's low bits come in at the top; rotate them into place. */
+    unsigned r = def_from(be, i->d, i->d);
+    if (lsb)
+        x86_rorx_rr(e, 4, r, r, lsb);
+    x86_shrd_rri(e, 4, r, ra, width);
+    if ((lsb + width) % 32)
+        x86_rorx_rr(e, 4, r, r, 32 - lsb - width);
+    def_end(be, i->d, r);
+}

@@ -1,0 +1,316 @@
+/*
+ * exit.c: leaving a block, and all code that is seldom run.
+ *
+ * A direct exit to the same page is one patchable jump. A backward one polls first; one to another page compares the view's record of which
+ * physical page that virtual page is (struct vcpu, itlb) with the value its link was made for. What conditional exits need beyond
+ * a jump, and the stubs that return to the dispatcher, are written after the block.
+ */
+#include <arch/x86/backend.h>
+#include <dbt/guest.h>
+
+#define PAGE_SHIFT 12
+
+struct cold *cold_new(struct be *be, enum cold_kind kind, uint32_t patch)
+{
+    if (be->n_cold == MAX_COLD) {
+        be->failed = true;
+        be->n_cold--;
+    }
+    struct cold *c = &be->cold[be->n_cold++];
+    *c = (struct cold){.kind = (uint8_t)kind, .exit = NO_EXIT, .patch = {patch}, .pc = be->pc, .restart = be->restart, .executed = be->n_executed};
+    return c;
+}
+
+static uint16_t exit_new(struct be *be, uint32_t target)
+{
+    struct host_code *out = be->out;
+
+    if (!chaining(be))
+        return NO_EXIT;
+    if (out->n_exits == HOST_MAX_EXITS) {
+        be->failed = true;
+        return 0;
+    }
+    out->exit[out->n_exits] = (struct host_exit){.target = target};
+    return (uint16_t)out->n_exits++;
+}
+
+static bool needs_poll(const struct be *be, uint32_t target, uint32_t pc) { return chaining(be) && (target & ~1u) <= (pc & ~1u); }
+
+static bool needs_guard(const struct be *be, uint32_t target) { return chaining(be) && (target ^ be->b->pc) >> PAGE_SHIFT; }
+
+/* --- stubs ------------------------------------------------------------------------------------------------------------------- */
+
+static struct cold *stub_new(struct be *be, enum vcpu_exit reason, uint32_t target, uint32_t patch)
+{
+    struct cold *c = cold_new(be, COLD_STUB, patch);
+
+    c->reason = (uint8_t)reason;
+    c->target = target;
+    return c;
+}
+
+static void jump_to_exit(struct be *be)
+{
+    uint32_t at = x86_jmp(&be->e);
+
+    x86_patch32(&be->e, at, (uint32_t)(be->cache_rx + be->tramp->exit - be->rx));
+}
+
+static void store_reason(struct be *be, enum vcpu_exit reason) { x86_mov_mi(&be->e, 4, x86_state(VCPU_OFF(exit_reason)), reason); }
+
+static void emit_stub(struct be *be, const struct cold *c)
+{
+    struct x86_emitter *e = &be->e;
+
+    if (c->exit != NO_EXIT)
+        be->out->exit[c->exit].stub = x86_offset(e);
+    if (c->kind == COLD_STUB_IND)
+        x86_mov_mr(e, 4, x86_state(VCPU_OFF(pc)), c->reg);
+    else
+        x86_mov_mi(e, 4, x86_state(VCPU_OFF(pc)), (int32_t)c->target);
+    if (c->reason == VCPU_EXIT_BUDGET)
+        x86_alu_mi(e, X86_ADD, 8, x86_state(VCPU_OFF(insn_budget)), (int32_t)be->n_guest);
+    if (c->exit != NO_EXIT)
+        x86_mov_mi(e, 4, x86_state(VCPU_OFF(exit_id)), (int32_t)(be->opts->first_exit_id + c->exit));
+    store_reason(be, (enum vcpu_exit)c->reason);
+    jump_to_exit(be);
+}
+
+/* --- direct exits --------------------------------------------------------------------------------------------------------------- */
+
+/* Jump to `target`. Live flags are in memory, the budget is right. */
+static void emit_direct_exit(struct be *be, uint32_t target, uint32_t pc)
+{
+    struct x86_emitter *e = &be->e;
+    uint16_t exit = exit_new(be, target);
+    bool poll = needs_poll(be, target, pc), guard = needs_guard(be, target);
+    uint32_t guard_fails = 0;
+
+    if (!chaining(be)) {
+        stub_new(be, VCPU_EXIT_LOOKUP, target, x86_jmp(e));
+        return;
+    }
+    struct host_exit *x = &be->out->exit[exit];
+    if (poll) {
+        x86_alu_mi(e, X86_CMP, 4, x86_state(VCPU_OFF(poll)), 0);
+        if (!guard) {
+            x->patch = x86_jcc(e, X86_E);
+            stub_new(be, VCPU_EXIT_POLL, target, x86_jmp(e));
+        } else {
+            stub_new(be, VCPU_EXIT_POLL, target, x86_jcc(e, X86_NE));
+        }
+    }
+    if (guard) {
+        x86_mov_rm(e, 8, X86_RDX, x86_state(VCPU_OFF(itlb)));
+        x->guard = x86_mov_abs(e, X86_RAX, UINT64_MAX);
+        x86_alu_mr(e, X86_CMP, 8, x86_base(X86_RDX, (int32_t)((target >> PAGE_SHIFT & (ITLB_SIZE - 1)) * 8)), X86_RAX);
+        guard_fails = x86_jcc(e, X86_NE);
+    }
+    if (!poll || guard)
+        x->patch = x86_jmp(e);
+    struct cold *c = stub_new(be, VCPU_EXIT_LINK, target, x->patch);
+    c->patch[1] = guard_fails;
+    c->exit = exit;
+}
+
+void lower_exit(struct be *be, const struct ir_insn *i)
+{
+    flags_save(be, be->b->exit_live[be->index]);
+    budget_give_back(be, be->n_executed);
+    emit_direct_exit(be, i->imm, be->pc);
+    be->reachable = false;
+}
+
+/* Exit to `target` when x86 condition `cc` holds. */
+static void conditional_exit(struct be *be, enum x86_cc cc, uint32_t target)
+{
+    struct x86_emitter *e = &be->e;
+    uint8_t save = be->b->exit_live[be->index] & be->flags.ef & ~be->flags.mem;
+    bool poll = needs_poll(be, target, be->pc);
+    bool give_back = counting(be) && be->n_executed < be->n_guest;
+
+    if (chaining(be) && !give_back && !needs_guard(be, target)) {
+        if (poll) { /* in line: loops go this way */
+            uint32_t over = x86_jcc8(e, (enum x86_cc)(cc ^ 1));
+            flags_emit_save(e, save, be->flags.carry_inverted);
+            emit_direct_exit(be, target, be->pc);
+            x86_patch8_here(e, over);
+            return;
+        }
+        if (!save) {
+            uint16_t exit = exit_new(be, target);
+            be->out->exit[exit].patch = x86_jcc(e, cc);
+            struct cold *c = stub_new(be, VCPU_EXIT_LINK, target, be->out->exit[exit].patch);
+            c->exit = exit;
+            return;
+        }
+    }
+    struct cold *c = cold_new(be, COLD_EXIT, x86_jcc(e, cc));
+    c->save = save;
+    c->carry_inverted = be->flags.carry_inverted;
+    c->target = target;
+}
+
+void lower_exit_cc(struct be *be, const struct ir_insn *i)
+{
+    if (i->cc == IR_AL) {
+        lower_exit(be, i);
+        return;
+    }
+    enum x86_cc cc = flags_condition(be, (enum ir_cc)i->cc);
+    conditional_exit(be, cc, i->imm);
+}
+
+static void test_zero(struct be *be, uint16_t a)
+{
+    struct opnd o = value_opnd(be, a);
+
+    flags_clobber(be);
+    if (o.is_reg)
+        x86_test_rr(&be->e, 4, o.reg, o.reg);
+    else
+        x86_alu_mi(&be->e, X86_CMP, 4, o.m, 0);
+}
+
+void lower_exit_z(struct be *be, const struct ir_insn *i)
+{
+    test_zero(be, i->a);
+    conditional_exit(be, i->op == IR_OP_EXIT_Z ? X86_E : X86_NE, i->imm);
+}
+
+/* --- indirect exits and the dispatcher --------------------------------------------------------------------------------------------- */
+
+void lower_exit_ind(struct be *be, const struct ir_insn *i)
+{
+    struct x86_emitter *e = &be->e;
+    unsigned r = value_get(be, i->a);
+    struct cold *c;
+
+    be->reachable = false;
+    flags_save(be, be->b->exit_live[be->index]);
+    budget_give_back(be, be->n_executed);
+    if (!chaining(be)) {
+        c = cold_new(be, COLD_STUB_IND, x86_jmp(e));
+        c->reason = VCPU_EXIT_INDIRECT;
+        c->reg = (uint8_t)r;
+        return;
+    }
+    x86_alu_mi(e, X86_CMP, 4, x86_state(VCPU_OFF(poll)), 0);
+    c = cold_new(be, COLD_STUB_IND, x86_jcc(e, X86_NE));
+    c->reason = VCPU_EXIT_POLL;
+    c->reg = (uint8_t)r;
+
+    /* entry = jump_cache + ((va >> 1) & (SIZE - 1)) * 16 */
+    unsigned table = scratch_alloc(be), offset = scratch_alloc(be);
+    x86_mov_rm(e, 8, table, x86_state(VCPU_OFF(jump_cache)));
+    x86_lea(e, 4, offset, x86_index(X86_NOREG, r, 3, 0));
+    x86_alu_ri(e, X86_AND, 4, offset, (JUMP_CACHE_SIZE - 1) << 4);
+    x86_alu_mr(e, X86_CMP, 4, x86_index(table, offset, 0, offsetof(struct jump_cache_entry, va)), r);
+    uint32_t other_va = x86_jcc(e, X86_NE);
+    x86_alu_mi(e, X86_CMP, 4, x86_index(table, offset, 0, offsetof(struct jump_cache_entry, tag)), (int32_t)be->b->flags);
+    c = cold_new(be, COLD_STUB_IND, other_va);
+    c->patch[1] = x86_jcc(e, X86_NE);
+    c->reason = VCPU_EXIT_INDIRECT;
+    c->reg = (uint8_t)r;
+    x86_jmp_m(e, x86_index(table, offset, 0, offsetof(struct jump_cache_entry, code)));
+}
+
+void lower_exit_lookup(struct be *be, const struct ir_insn *i)
+{
+    flags_save(be, be->b->exit_live[be->index]);
+    budget_give_back(be, be->n_executed);
+    x86_mov_mi(&be->e, 4, x86_state(VCPU_OFF(pc)), (int32_t)i->imm);
+    store_reason(be, VCPU_EXIT_LOOKUP);
+    jump_to_exit(be);
+    be->reachable = false;
+}
+
+void lower_exit_raised(struct be *be, const struct ir_insn *i)
+{
+    (void)i;
+    flags_save(be, be->b->exit_live[be->index]);
+    budget_give_back(be, be->n_executed);
+    store_reason(be, VCPU_EXIT_RAISED);
+    jump_to_exit(be);
+    be->reachable = false;
+}
+
+/* --- cold code ----------------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t raise_alignment(void *cpu, uint32_t va, uint32_t is_write, uint32_t imm, uint32_t imm2)
+{
+    (void)imm, (void)imm2;
+    guest_raise_alignment(cpu, va, is_write);
+    host_unwind(cpu);
+}
+
+static void emit_align(struct be *be, const struct cold *c)
+{
+    struct x86_emitter *e = &be->e;
+
+    x86_lea(e, 4, X86_RDX, x86_base(c->reg, (int32_t)c->imm));
+    x86_mov_ri(e, X86_RCX, c->reg2);
+    store_pc(be, c->pc, c->restart);
+    budget_give_back(be, c->executed);
+    call_thunk(be, true, raise_alignment, 0, 0);
+}
+
+static void jump_back(struct be *be, uint32_t to)
+{
+    uint32_t at = x86_jmp(&be->e);
+
+    x86_patch32(&be->e, at, to);
+}
+
+static void emit_big_shift(struct be *be, const struct cold *c)
+{
+    if (c->imm == IR_OP_ASRR) {
+        x86_mov_rr(&be->e, 4, c->reg, c->reg2);
+        x86_sh_ri(&be->e, X86_SAR, 4, c->reg, 31);
+    } else {
+        x86_alu_rr(&be->e, X86_XOR, 4, c->reg, c->reg);
+    }
+    jump_back(be, c->back);
+}
+
+static void emit_fixup(struct be *be, const struct cold *c)
+{
+    x86_alu_rr(&be->e, X86_XOR, 4, X86_RDX, X86_RDX);
+    x86_alu_rr(&be->e, X86_XOR, 4, X86_RCX, X86_RCX);
+    call_thunk(be, false, c->fn, c->imm, 0);
+    jump_back(be, c->back);
+}
+
+void cold_emit_all(struct be *be)
+{
+    for (uint32_t k = 0; k < be->n_cold && !be->failed && !be->e.overflow; k++) { /* the list grows on the way */
+        const struct cold *c = &be->cold[k];
+        for (unsigned p = 0; p < ARRAY_LEN(c->patch); p++)
+            if (c->patch[p])
+                x86_patch32_here(&be->e, c->patch[p]);
+        flags_emit_save(&be->e, c->save, c->carry_inverted);
+        switch ((enum cold_kind)c->kind) {
+        case COLD_STUB:
+        case COLD_STUB_IND:
+            emit_stub(be, c);
+            break;
+        case COLD_EXIT:
+            budget_give_back(be, c->executed);
+            emit_direct_exit(be, c->target, c->pc);
+            break;
+        case COLD_FLAGS_JUMP:
+            jump_back(be, c->back);
+            break;
+        case COLD_ALIGN:
+            emit_align(be, c);
+            break;
+        case COLD_SHIFT:
+            emit_big_shift(be, c);
+            break;
+        case COLD_FIXUP:
+            emit_fixup(be, c);
+            break;
+        }
+    }
+}

@@ -1,0 +1,399 @@
+/*
+ * mem.c: guest memory accesses, CPU-state accesses, alignment checks and exclusives.
+ *
+ * A guest access is one x86 instruction with a gs prefix and 32-bit addressing, at which a fault point is recorded.
+ */
+#include <arch/x86/backend.h>
+#include <dbt/guest.h>
+
+void fault_point(struct be *be)
+{
+    struct host_code *out = be->out;
+
+    if (out->n_faults == HOST_MAX_FAULTS) {
+        be->failed = true;
+        return;
+    }
+    out->fault[out->n_faults++] = (struct host_fault_point){
+        .code_off = x86_offset(&be->e),
+        .pc = be->pc,
+        .restart = be->restart,
+        .eflags_mask = be->flags.ef & ~be->flags.mem,
+        .carry_inverted = be->flags.carry_inverted,
+        .unexecuted = be->opts->engine_flags & ENGINE_COUNT_INSNS ? (uint16_t)(be->n_guest - be->n_executed) : 0,
+    };
+}
+
+static struct x86_mem guest_mem(struct be *be, const struct ir_insn *i)
+{
+    struct x86_mem m = {.base = X86_NOREG, .index = X86_NOREG, .guest = 1, .disp = (int32_t)i->imm};
+
+    if (i->a != IR_NONE)
+        m.base = (uint8_t)value_get(be, i->a);
+    if (i->b != IR_NONE) {
+        uint8_t r = (uint8_t)value_get(be, i->b);
+        if (m.base == X86_NOREG && i->shamt == 0) {
+            m.base = r;
+        } else {
+            m.index = r;
+            m.scale = i->shamt;
+        }
+    }
+    return m;
+}
+
+static bool is_slow(const struct ir_insn *i) { return i->mem & (IR_MEM_SLOW | IR_MEM_USER); }
+
+static unsigned access_size(const struct ir_insn *i) { return i->mem & IR_MEM_SIZE; }
+
+/* --- slow accesses -------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t slow_read(void *cpu, uint32_t va, uint32_t b, uint32_t mem, uint32_t imm2)
+{
+    (void)b, (void)imm2;
+    uint32_t v = (uint32_t)guest_mem_read(cpu, va, mem);
+
+    if (!(mem & IR_MEM_SIGNED))
+        return v;
+    return (mem & IR_MEM_SIZE) == 1 ? (uint32_t)(int8_t)v : (mem & IR_MEM_SIZE) == 2 ? (uint32_t)(int16_t)v : v;
+}
+
+static uint32_t slow_write(void *cpu, uint32_t va, uint32_t value, uint32_t mem, uint32_t imm2)
+{
+    (void)imm2;
+    guest_mem_write(cpu, va, value, mem);
+    return 0;
+}
+
+/* Between guest memory and CPU state at `off`; 16 bytes as two accesses of 8. */
+static uint32_t slow_read_state(void *cpu, uint32_t va, uint32_t b, uint32_t mem, uint32_t off)
+{
+    (void)b;
+    unsigned size = mem & IR_MEM_SIZE, part = size > 8 ? 8 : size;
+    uint32_t flags = (mem & ~(uint32_t)(IR_MEM_SIZE | IR_MEM_SIGNED)) | part;
+    uint64_t v[2] = {0, 0};
+
+    for (unsigned k = 0; k * 8 < size; k++)
+        v[k] = guest_mem_read(cpu, va + 8 * k, flags);
+    memcpy((uint8_t *)cpu + off, v, size);
+    return 0;
+}
+
+static uint32_t slow_write_state(void *cpu, uint32_t va, uint32_t b, uint32_t mem, uint32_t off)
+{
+    (void)b;
+    unsigned size = mem & IR_MEM_SIZE, part = size > 8 ? 8 : size;
+    uint32_t flags = (mem & ~(uint32_t)(IR_MEM_SIZE | IR_MEM_SIGNED)) | part;
+
+    for (unsigned k = 0; k * 8 < size; k++) {
+        uint64_t v = 0;
+        memcpy(&v, (const uint8_t *)cpu + off + 8 * k, part);
+        guest_mem_write(cpu, va + 8 * k, v, flags);
+    }
+    return 0;
+}
+
+/* Load-exclusive: the monitor records what was read, as it lies in memory. Returns the low word. */
+static uint32_t slow_load_exclusive(void *cpu, uint32_t va, uint32_t b, uint32_t mem, uint32_t imm2)
+{
+    (void)b, (void)imm2;
+    struct vcpu *v = cpu;
+    uint64_t value = guest_mem_read(v, va, mem & ~(uint32_t)(IR_MEM_SIGNED | IR_MEM_BE));
+
+    v->excl_addr = va;
+    v->excl_value = value;
+    return (uint32_t)value;
+}
+
+static uint32_t swapped(uint32_t v, unsigned size) { return size == 1 ? v : size == 2 ? __builtin_bswap16((uint16_t)v) : __builtin_bswap32(v); }
+
+/* Store-exclusive; the high word of a doubleword is in excl_pad. Returns the status. */
+static uint32_t slow_store_exclusive(void *cpu, uint32_t va, uint32_t low, uint32_t mem, uint32_t imm2)
+{
+    (void)imm2;
+    struct vcpu *v = cpu;
+    uint32_t flags = mem & ~(uint32_t)(IR_MEM_SIGNED | IR_MEM_BE);
+    uint32_t high = (mem & IR_MEM_SIZE) == 8 ? v->excl_pad : 0;
+    uint32_t status = 1;
+
+    if (mem & IR_MEM_BE) {
+        low = swapped(low, mem & IR_MEM_SIZE);
+        high = swapped(high, 4);
+    }
+    if (v->excl_addr == va && guest_mem_read(v, va, flags) == v->excl_value) {
+        guest_mem_write(v, va, (uint64_t)high << 32 | low, flags);
+        status = 0;
+    }
+    v->excl_addr = UINT32_MAX;
+    return status;
+}
+
+/* Call fn(vcpu, address, value, mem, imm2) for the access. */
+static void slow_call(struct be *be, const struct ir_insn *i, uint16_t value, ir_helper fn, uint32_t imm2)
+{
+    flags_clobber(be);
+    if (i->b == IR_NONE && i->imm == 0 && i->a != IR_NONE) {
+        call_args(be, i->a, value);
+    } else {
+        struct x86_mem m = guest_mem(be, i);
+        m.guest = 0;
+        be->locked = 0; /* the address may take the place of its parts, unless the value is there */
+        if (value != IR_NONE)
+            value_opnd(be, value);
+        unsigned r = scratch_alloc_keeping(be, m.base, m.index);
+        if (m.base == X86_NOREG && m.index == X86_NOREG)
+            x86_mov_ri(&be->e, r, i->imm);
+        else
+            x86_lea(&be->e, 4, r, m);
+        call_args_opnd(be, (struct opnd){.is_reg = true, .reg = (uint8_t)r}, value);
+    }
+    call_emit(be, CALL_FULL | CALL_RAISES, fn, i->mem, imm2);
+}
+
+/* --- loads and stores -------------------------------------------------------------------------------------------------------------- */
+
+void lower_ld(struct be *be, const struct ir_insn *i)
+{
+    struct x86_emitter *e = &be->e;
+    unsigned size = access_size(i);
+    bool is_signed = i->mem & IR_MEM_SIGNED;
+
+    if (is_slow(i)) {
+        slow_call(be, i, IR_NONE, slow_read, 0);
+        be->locked |= 1u << X86_RAX;
+        def_end(be, i->d, X86_RAX);
+        return;
+    }
+    struct x86_mem m = guest_mem(be, i);
+    unsigned r = def_begin(be, i->d);
+    fault_point(be);
+    if (size == 4) {
+        if (i->mem & IR_MEM_BE)
+            x86_movbe_rm(e, 4, r, m);
+        else
+            x86_mov_rm(e, 4, r, m);
+    } else if (size == 2 && (i->mem & IR_MEM_BE)) {
+        x86_movbe_rm(e, 2, r, m);
+        if (is_signed)
+            x86_movsx_rr(e, 4, 2, r, r);
+        else
+            x86_movzx_rr(e, 2, r, r);
+    } else if (is_signed) {
+        x86_movsx_rm(e, 4, size, r, m);
+    } else {
+        x86_movzx_rm(e, size, r, m);
+    }
+    def_end(be, i->d, r);
+}
+
+void lower_st(struct be *be, const struct ir_insn *i)
+{
+    unsigned size = access_size(i);
+
+    if (is_slow(i)) {
+        slow_call(be, i, i->d, slow_write, 0);
+        return;
+    }
+    struct x86_mem m = guest_mem(be, i);
+    unsigned r = value_get(be, i->d);
+    fault_point(be);
+    if (size > 1 && (i->mem & IR_MEM_BE))
+        x86_movbe_mr(&be->e, size, m, r);
+    else
+        x86_mov_mr(&be->e, size, m, r);
+}
+
+static const struct {
+    uint32_t load, store;
+} vector_move[] = {
+    [1] = {X86_VMOVSS, X86_VMOVSS_ST},
+    [2] = {X86_VMOVSD, X86_VMOVSD_ST},
+    [4] = {X86_VMOVDQU, X86_VMOVDQU_ST},
+};
+
+static bool slow_vector(const struct ir_insn *i) { return is_slow(i) || (i->mem & IR_MEM_BE); }
+
+void lower_ldv(struct be *be, const struct ir_insn *i)
+{
+    if (slow_vector(i)) {
+        slow_call(be, i, IR_NONE, slow_read_state, i->imm2);
+        return;
+    }
+    struct x86_mem m = guest_mem(be, i);
+    fault_point(be);
+    x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, 0, m);
+    x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, x86_state(i->imm2), 0);
+}
+
+void lower_stv(struct be *be, const struct ir_insn *i)
+{
+    if (slow_vector(i)) {
+        slow_call(be, i, IR_NONE, slow_write_state, i->imm2);
+        return;
+    }
+    struct x86_mem m = guest_mem(be, i);
+    x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, 0, x86_state(i->imm2));
+    fault_point(be);
+    x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, m, 0);
+}
+
+void lower_lde(struct be *be, const struct ir_insn *i)
+{
+    unsigned r = def_begin(be, i->d);
+
+    if (i->mem == 4)
+        x86_mov_rm(&be->e, 4, r, x86_state(i->imm));
+    else
+        x86_movzx_rm(&be->e, i->mem, r, x86_state(i->imm));
+    def_end(be, i->d, r);
+}
+
+void lower_ste(struct be *be, const struct ir_insn *i)
+{
+    if (i->a == IR_NONE)
+        x86_mov_mi(&be->e, i->mem, x86_state(i->imm), (int32_t)i->imm2);
+    else
+        x86_mov_mr(&be->e, i->mem, x86_state(i->imm), value_get(be, i->a));
+}
+
+/* --- alignment ------------------------------------------------------------------------------------------------------------------------ */
+
+void lower_align(struct be *be, const struct ir_insn *i)
+{
+    struct x86_emitter *e = &be->e;
+    uint32_t mask = i->imm2 & 0xff;
+    uint32_t is_write = i->imm2 >> 31;
+
+    if (i->a == IR_NONE) { /* known now */
+        if (!(i->imm & mask))
+            return;
+    }
+    unsigned ra = X86_NOREG;
+    unsigned r;
+    if (i->a == IR_NONE) {
+        r = scratch_alloc(be);
+        x86_mov_ri(e, r, i->imm);
+    } else {
+        r = ra = value_get(be, i->a);
+        if (i->imm & mask) {
+            r = scratch_alloc(be);
+            x86_lea(e, 4, r, x86_base(ra, (int32_t)i->imm));
+        }
+    }
+    flags_clobber(be);
+    x86_test_ri(e, mask < 0x80 ? 1 : 4, r, (int32_t)mask);
+    struct cold *c = cold_new(be, COLD_ALIGN, x86_jcc(e, X86_NE));
+    c->pc = be->pc;
+    c->restart = be->restart;
+    c->reg = (uint8_t)r;
+    c->imm = r == ra ? i->imm : 0;
+    c->reg2 = (uint8_t)is_write;
+}
+
+/* --- exclusives -------------------------------------------------------------------------------------------------------------------------- */
+
+/* The words of an exclusive access are byte-swapped one by one; `size` 1, 2 or 4 of the register's low bytes. EFLAGS kept. */
+static void swap_bytes(struct be *be, unsigned r, unsigned size)
+{
+    if (size == 1)
+        return;
+    x86_bswap(&be->e, 4, r);
+    if (size == 2) {
+        x86_rorx_rr(&be->e, 4, r, r, 16);
+        x86_movzx_rr(&be->e, 2, r, r);
+    }
+}
+
+void lower_ldx(struct be *be, const struct ir_insn *i)
+{
+    struct x86_emitter *e = &be->e;
+    unsigned size = access_size(i), r = X86_RAX;
+    bool big = i->mem & IR_MEM_BE;
+
+    if (is_slow(i)) {
+        slow_call(be, i, IR_NONE, slow_load_exclusive, 0);
+        be->locked |= 1u << X86_RAX;
+    } else {
+        struct x86_mem m = guest_mem(be, i);
+        r = scratch_alloc(be);
+        fault_point(be);
+        if (size >= 4)
+            x86_mov_rm(e, size, r, m);
+        else
+            x86_movzx_rm(e, size, r, m);
+        x86_mov_mr(e, 4, x86_state(VCPU_OFF(excl_addr)), m.base);
+        x86_mov_mr(e, 8, x86_state(VCPU_OFF(excl_value)), r);
+    }
+    if (size == 8) {
+        unsigned high = def_begin(be, i->d2);
+        x86_mov_rm(e, 4, high, x86_state(VCPU_OFF(excl_value) + 4));
+        if (big)
+            swap_bytes(be, high, 4);
+        def_end(be, i->d2, high);
+        x86_mov_rr(e, 4, r, r);
+    }
+    if (big)
+        swap_bytes(be, r, size < 4 ? size : 4);
+    def_end(be, i->d, r);
+}
+
+static void stx_slow(struct be *be, const struct ir_insn *i)
+{
+    if (access_size(i) == 8)
+        x86_mov_mr(&be->e, 4, x86_state(VCPU_OFF(excl_pad)), value_get(be, i->d2));
+    slow_call(be, i, i->b, slow_store_exclusive, 0);
+    be->locked |= 1u << X86_RAX;
+    def_end(be, i->d, X86_RAX);
+}
+
+/* The value to store, as it is to lie in memory; rax is free to use. */
+static unsigned stx_value(struct be *be, const struct ir_insn *i, unsigned size)
+{
+    struct x86_emitter *e = &be->e;
+    bool big = i->mem & IR_MEM_BE;
+
+    if (size == 8) {
+        unsigned r = scratch_alloc(be);
+        value_copy_to(be, r, i->d2);
+        if (big)
+            swap_bytes(be, r, 4);
+        x86_sh_ri(e, X86_SHL, 8, r, 32);
+        value_copy_to(be, X86_RAX, i->b);
+        if (big)
+            swap_bytes(be, X86_RAX, 4);
+        x86_alu_rr(e, X86_OR, 8, r, X86_RAX);
+        return r;
+    }
+    if (!big || size == 1)
+        return value_get(be, i->b);
+    unsigned r = scratch_alloc(be);
+    value_copy_to(be, r, i->b);
+    swap_bytes(be, r, size);
+    return r;
+}
+
+void lower_stx(struct be *be, const struct ir_insn *i)
+{
+    struct x86_emitter *e = &be->e;
+    unsigned size = access_size(i);
+
+    if (is_slow(i)) {
+        stx_slow(be, i);
+        return;
+    }
+    flags_clobber(be);
+    scratch_take(be, X86_RAX);
+    struct x86_mem m = guest_mem(be, i);
+    unsigned value = stx_value(be, i, size);
+    /* Not equal, from either comparison, is failure. The monitor is cleared after the access, so that the access can be restarted. */
+    x86_alu_rm(e, X86_CMP, 4, m.base, x86_state(VCPU_OFF(excl_addr)));
+    uint32_t fail = x86_jcc8(e, X86_NE);
+    x86_mov_rm(e, size == 8 ? 8 : 4, X86_RAX, x86_state(VCPU_OFF(excl_value)));
+    fault_point(be);
+    x86_lock_cmpxchg_mr(e, size, m, value);
+    x86_patch8_here(e, fail);
+    x86_mov_mi(e, 4, x86_state(VCPU_OFF(excl_addr)), -1);
+    x86_setcc_r(e, X86_NE, X86_RAX);
+    x86_movzx_rr(e, 1, X86_RAX, X86_RAX);
+    def_end(be, i->d, X86_RAX);
+}

@@ -1,0 +1,42 @@
+/*
+ * state.c: guest state at faults in translated code, and patching of finished code.
+ */
+#include <arch/x86/backend.h>
+
+#define EFLAGS_CF BIT(0)
+#define EFLAGS_ZF BIT(6)
+#define EFLAGS_SF BIT(7)
+#define EFLAGS_OF BIT(11)
+
+void host_patch_jump(uint8_t *patch_rw, uint64_t patch_rx, uint64_t to)
+{
+    int32_t displacement = (int32_t)(to - (patch_rx + 4));
+
+    memcpy(patch_rw, &displacement, sizeof(displacement));
+}
+
+void host_patch_guard(uint8_t *guard_rw, uint64_t itlb_value) { memcpy(guard_rw, &itlb_value, sizeof(itlb_value)); }
+
+void host_restore_state(struct vcpu *v, const struct host_fault_ctx *ctx, const struct host_fault_point *p)
+{
+    for (unsigned n = 0; n < IR_GLOBALS; n++)
+        if (x86_pinned[n] != X86_NOREG)
+            v->gpr[n] = (uint32_t)ctx->gpr[x86_pinned[n]];
+    if (p->eflags_mask & IR_N)
+        v->nf = (ctx->rflags & EFLAGS_SF) != 0;
+    if (p->eflags_mask & IR_Z)
+        v->zf = (ctx->rflags & EFLAGS_ZF) != 0;
+    if (p->eflags_mask & IR_C)
+        v->cf = ((ctx->rflags & EFLAGS_CF) != 0) != (p->carry_inverted != 0);
+    if (p->eflags_mask & IR_V)
+        v->vf = (ctx->rflags & EFLAGS_OF) != 0;
+    v->pc = p->pc;
+    v->restart = p->restart;
+    v->insn_budget += p->unexecuted;
+}
+
+void host_resume_unwind(struct vcpu *v, const struct host_trampolines *t, uint64_t cache_rx, struct host_fault_ctx *ctx)
+{
+    ctx->gpr[X86_VCPU] = (uintptr_t)v + VCPU_BIAS;
+    ctx->rip = cache_rx + t->unwind;
+}

@@ -1,0 +1,131 @@
+/*
+ * trampoline.c: the way into translated code and out of it, and the thunks through which it calls C.
+ *
+ * Frame of host_enter(), from high to low addresses: return address, rbp, rbx, r12, r13, r14, r15, 8 bytes of padding; vcpu.host_rsp points at
+ * the padding, so that leaving from any depth is loading rsp. host_unwind() below undoes the same frame from C.
+ */
+#include <arch/x86/backend.h>
+
+static const uint8_t callee_saved[] = {X86_RBP, X86_RBX, X86_R12, X86_R13, X86_R14, X86_R15};
+static const uint8_t caller_saved[] = {X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_R11}; /* pinned ones only */
+
+static void load_pinned(struct x86_emitter *e)
+{
+    for (unsigned n = 0; n < IR_GLOBALS; n++)
+        if (x86_pinned[n] != X86_NOREG)
+            x86_mov_rm(e, 4, x86_pinned[n], x86_state(VCPU_OFF(gpr) + 4 * n));
+}
+
+static void store_pinned(struct x86_emitter *e)
+{
+    for (unsigned n = 0; n < IR_GLOBALS; n++)
+        if (x86_pinned[n] != X86_NOREG)
+            x86_mov_mr(e, 4, x86_state(VCPU_OFF(gpr) + 4 * n), x86_pinned[n]);
+}
+
+static void write_enter(struct x86_emitter *e) /* rdi = vcpu, rsi = code */
+{
+    for (unsigned k = 0; k < ARRAY_LEN(callee_saved); k++)
+        x86_push_r(e, callee_saved[k]);
+    x86_alu_ri(e, X86_SUB, 8, X86_RSP, 8);
+    x86_lea(e, 8, X86_VCPU, x86_base(X86_RDI, VCPU_BIAS));
+    x86_mov_mr(e, 8, x86_state(VCPU_OFF(host_rsp)), X86_RSP);
+    x86_mov_rr(e, 8, X86_RAX, X86_RSI);
+    load_pinned(e);
+    x86_jmp_r(e, X86_RAX);
+}
+
+static void write_unwind(struct x86_emitter *e)
+{
+    x86_mov_rm(e, 8, X86_RSP, x86_state(VCPU_OFF(host_rsp)));
+    x86_mov_rm(e, 4, X86_RAX, x86_state(VCPU_OFF(exit_reason)));
+    x86_alu_ri(e, X86_ADD, 8, X86_RSP, 8);
+    for (unsigned k = ARRAY_LEN(callee_saved); k-- > 0;)
+        x86_pop_r(e, callee_saved[k]);
+    x86_ret(e);
+}
+
+/* At the helper's call: [rsp] = saved registers, return address, imm2, imm. */
+static void write_thunk_call(struct x86_emitter *e, unsigned saved_bytes)
+{
+    x86_lea(e, 8, X86_RDI, x86_base(X86_VCPU, -VCPU_BIAS));
+    x86_mov_rr(e, 4, X86_RSI, X86_RDX);
+    x86_mov_rr(e, 4, X86_RDX, X86_RCX);
+    x86_mov_rm(e, 4, X86_RCX, x86_base(X86_RSP, (int32_t)saved_bytes + 16));
+    x86_mov_rm(e, 4, X86_R8, x86_base(X86_RSP, (int32_t)saved_bytes + 8));
+    x86_call_r(e, X86_RAX);
+}
+
+static void write_call_full(struct x86_emitter *e)
+{
+    store_pinned(e);
+    x86_alu_ri(e, X86_SUB, 8, X86_RSP, 8);
+    write_thunk_call(e, 8);
+    x86_alu_ri(e, X86_ADD, 8, X86_RSP, 8);
+    load_pinned(e);
+    x86_ret_i(e, 16);
+}
+
+static void write_call_pure(struct x86_emitter *e)
+{
+    for (unsigned k = 0; k < ARRAY_LEN(caller_saved); k++)
+        x86_push_r(e, caller_saved[k]);
+    x86_alu_ri(e, X86_SUB, 8, X86_RSP, 8);
+    write_thunk_call(e, 8 * ARRAY_LEN(caller_saved) + 8);
+    x86_alu_ri(e, X86_ADD, 8, X86_RSP, 8);
+    for (unsigned k = ARRAY_LEN(caller_saved); k-- > 0;)
+        x86_pop_r(e, caller_saved[k]);
+    x86_ret_i(e, 16);
+}
+
+static uint32_t aligned(struct x86_emitter *e)
+{
+    while (x86_offset(e) % 16)
+        x86_nop(e, 1);
+    return x86_offset(e);
+}
+
+uint32_t host_write_trampolines(uint8_t *rw, uint64_t rx, uint32_t cap, struct host_trampolines *out)
+{
+    struct x86_emitter e;
+
+    (void)rx; /* position independent */
+    x86_emitter_init(&e, rw, cap);
+    out->enter = aligned(&e);
+    write_enter(&e);
+    out->exit = aligned(&e);
+    store_pinned(&e);
+    out->unwind = x86_offset(&e); /* exit goes on here */
+    write_unwind(&e);
+    out->call_full = aligned(&e);
+    write_call_full(&e);
+    out->call_pure = aligned(&e);
+    write_call_pure(&e);
+    out->size = aligned(&e);
+    return e.overflow ? 0 : out->size;
+}
+
+uint32_t host_enter(struct vcpu *v, const struct host_trampolines *t, uint64_t cache_rx, uint64_t code)
+{
+    uint32_t (*enter)(struct vcpu *, uint64_t) = (uint32_t(*)(struct vcpu *, uint64_t))(uintptr_t)(cache_rx + t->enter);
+
+    return enter(v, code);
+}
+
+_Noreturn void host_unwind(struct vcpu *v)
+{
+    v->exit_reason = VCPU_EXIT_RAISED;
+    __asm__ volatile("mov %%rdx, %%rsp\n\t"
+                     "add $8, %%rsp\n\t"
+                     "pop %%r15\n\t"
+                     "pop %%r14\n\t"
+                     "pop %%r13\n\t"
+                     "pop %%r12\n\t"
+                     "pop %%rbx\n\t"
+                     "pop %%rbp\n\t"
+                     "ret"
+                     :
+                     : "d"(v->host_rsp), "a"(VCPU_EXIT_RAISED)
+                     : "memory");
+    __builtin_unreachable();
+}
