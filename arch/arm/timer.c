@@ -17,7 +17,8 @@ uint64_t arm_timer_count(const struct arm_cpu *c)
 /* TSC value at which the count has reached cnt. */
 static uint64_t tsc_of_count(const struct vm_shared *s, uint64_t cnt)
 {
-    unsigned __int128 t = (((unsigned __int128)cnt << 32) + s->tsc_to_cnt - 1) / s->tsc_to_cnt;
+    uint64_t tsc_per_cnt = (s->tsc_hz << 30) / GUEST_CNTFRQ_HZ; /* 2^30ths; no 128-bit division without libgcc */
+    unsigned __int128 t = ((unsigned __int128)cnt * tsc_per_cnt >> 30) + 1;
     return t > UINT64_MAX - s->tsc_base ? UINT64_MAX : (uint64_t)t + s->tsc_base;
 }
 
