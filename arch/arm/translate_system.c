@@ -213,14 +213,10 @@ void tr_eret(struct arm_translator *t, const struct arm_insn *i)
 /* T32 SUBS pc, lr, #imm; with 0 it is ERET. */
 void tr_subs_pc(struct arm_translator *t, const struct arm_insn *i)
 {
-    uint16_t v = REG('n');
-    if (v == 15) {
-        tr_undef(t, i);
-        return;
-    }
+    uint16_t v = 14;
     if (ARM_F(i, 'i')) {
         v = ir_temp(t->b);
-        tr_alu_imm(t, IR_OP_SUB, v, REG('n'), ARM_F(i, 'i'));
+        tr_alu_imm(t, IR_OP_SUB, v, 14, ARM_F(i, 'i'));
     }
     return_to(t, i, v);
 }
