@@ -48,7 +48,7 @@ static uint64_t par_read(struct arm_cpu *c, uint32_t key) { return key & 1u << 2
 static void ats_write(struct arm_cpu *c, uint32_t key, uint64_t va)
 {
     unsigned opc2 = key & 7; /* privileged read, write, unprivileged read, write */
-    arm_translate_to_par(c, (uint32_t)va, !(opc2 & 2), opc2 & 1);
+    c->cp15.par = arm_mmu_par(c, (uint32_t)va, !(opc2 & 2), opc2 & 1);
 }
 
 /* --- maintenance --- */

@@ -74,34 +74,25 @@ static void abort_taken(struct arm_cpu *c, uint32_t va, enum guest_access access
     }
 }
 
-static uint32_t status(const struct arm_cpu *c, enum arm_fault kind, enum guest_access access)
-{
-    return arm_fault_status(c, ARM_FAULT_CODE(kind, 1, 0), access == GUEST_FETCH);
-}
-
 void guest_raise_abort(struct vcpu *v, uint32_t va, enum guest_access access, int code)
 {
     struct arm_cpu *c = arm_cpu_of(v);
+    struct guest_regime r;
 
-    if (code == 0) { /* valid, but without the right */
-        struct guest_regime r;
-        struct arm_walk w;
-        guest_current_regime(v, &r);
-        arm_walk(c, &r, va, &w);
-        code = ARM_FAULT_CODE(ARM_FAULT_PERMISSION, w.level, w.domain);
-    }
-    abort_taken(c, va, access, arm_fault_status(c, code, access == GUEST_FETCH));
+    guest_current_regime(v, &r);
+    abort_taken(c, va, access, arm_mmu_fsr(c, arm_mmu_fault_code(c, &r, va, code)));
 }
+
+static bool long_format(const struct arm_cpu *c) { return c->cp15.ttbcr >> 31; }
 
 void guest_raise_alignment(struct vcpu *v, uint32_t va, bool is_write)
 {
     struct arm_cpu *c = arm_cpu_of(v);
-    enum guest_access access = is_write ? GUEST_WRITE : GUEST_READ;
-    abort_taken(c, va, access, status(c, ARM_FAULT_ALIGNMENT, access));
+    abort_taken(c, va, is_write ? GUEST_WRITE : GUEST_READ, long_format(c) ? BIT(9) | 0x21 : 0x01);
 }
 
 void guest_raise_external(struct vcpu *v, uint32_t va, enum guest_access access)
 {
     struct arm_cpu *c = arm_cpu_of(v);
-    abort_taken(c, va, access, status(c, ARM_FAULT_EXTERNAL, access));
+    abort_taken(c, va, access, long_format(c) ? BIT(9) | 0x10 : 0x08); /* synchronous external abort */
 }
