@@ -383,7 +383,7 @@ void lower_stx(struct be *be, const struct ir_insn *i)
     }
     flags_clobber(be);
     scratch_take(be, X86_RAX);
-    struct x86_mem m = guest_mem(be, i);
+    struct x86_mem m = {.base = (uint8_t)value_get(be, i->a), .index = X86_NOREG, .guest = 1};
     unsigned value = stx_value(be, i, size);
     /* Not equal, from either comparison, is failure. The monitor is cleared after the access, so that the access can be restarted. */
     x86_alu_rm(e, X86_CMP, 4, m.base, x86_state(VCPU_OFF(excl_addr)));
