@@ -422,7 +422,8 @@ const struct cp_row arm_cp_rows[] = {
     {.key = CP_KEY(14, 7, 0, 0, 0), .access = CP_R, .value = 0}, /* JIDR: trivial Jazelle */
     {.key = CP_KEY(14, 7, 2, 0, 0), .access = RW, .nop = true},  /* JMCR */
     {.key = CP_KEY(14, 7, 1, 0, 0), .access = RW, .nop = true},  /* JOSCR */
-    {.key = CP_KEY(14, 6, 0, 0, 0), .access = RW, .nop = true},  /* TEECR */
+    {.key = CP_KEY(14, 6, 0, 0, 0), .access = RW, FIELD(teecr)},
+    {.key = CP_KEY(14, 6, 1, 0, 0), .access = RW | CP_UR | CP_UW, FIELD(teehbr)},
 };
 
 const unsigned arm_cp_row_count = ARRAY_LEN(arm_cp_rows);

@@ -56,6 +56,7 @@ struct arm_cp15 {
     uint32_t pmcr, pmcnten, pmselr, pmuserenr, pminten;
     uint64_t pmccntr_base;
     uint32_t l2ctlr, l2ectlr;
+    uint32_t teecr, teehbr;
     uint32_t dbgdscr, dbgvcr, os_lock, dbg[4][16]; /* dbg: BVR, BCR, WVR, WCR */
 };
 
