@@ -67,7 +67,7 @@ const struct arm_row arm_a32_rows[] = {
     {"mrs", "cccc 0001 0R00 mmmm dddd --1M 0000 ----", tr_mrs_banked, ROW_SYSTEM, 0},
     {"mrs", "cccc 0001 0R00 ---- dddd --0- 0000 ----", tr_mrs, ROW_SYSTEM, 0},
     {"msr", "cccc 0001 0R10 mmmm ---- --1M 0000 nnnn", tr_msr_banked, ROW_SYSTEM, 0},
-    {"msr", "cccc 0001 0R10 kkkk ---- --0- 0000 nnnn", tr_msr_reg, ROW_SYSTEM, 0},
+    {"msr", "cccc 0001 0R10 kkkk ---- 0000 0000 nnnn", tr_msr_reg, ROW_SYSTEM, 0},
     {"bx", "cccc 0001 0010 ---- ---- ---- 0001 mmmm", tr_bx, ROW_BRANCH, 0},
     {"bxj", "cccc 0001 0010 ---- ---- ---- 0010 mmmm", tr_bx, ROW_BRANCH, 0},
     {"blx", "cccc 0001 0010 ---- ---- ---- 0011 mmmm", tr_bx, ROW_BRANCH, 1},

@@ -78,7 +78,7 @@ const struct arm_row arm_t16_rows[] = {
     {"sxtb", "1011 0010 01 mmm ddd", tr_extend, SAFE, IR_OP_SXTB},
     {"uxth", "1011 0010 10 mmm ddd", tr_extend, SAFE, IR_OP_UXTH},
     {"uxtb", "1011 0010 11 mmm ddd", tr_extend, SAFE, IR_OP_UXTB},
-    {"setend", "1011 0110 010 - E ---", tr_setend, ROW_SYSTEM, 0},
+    {"setend", "1011 0110 010 1 E ---", tr_setend, ROW_SYSTEM, 0},
     {"cps", "1011 0110 011 o - A I F", tr_cps, ROW_SYSTEM, 1},
     {"rev", "1011 1010 00 mmm ddd", tr_unary, SAFE, IR_OP_REV},
     {"rev16", "1011 1010 01 mmm ddd", tr_unary, SAFE, IR_OP_REV16},

@@ -56,7 +56,7 @@ const struct arm_row arm_t32_rows[] = {
     {"strexb", "1110 1000 1100 nnnn tttt ---- 0100 dddd", tr_strex, MEM, 1},
     {"strexh", "1110 1000 1100 nnnn tttt ---- 0101 dddd", tr_strex, MEM, 2},
     {"strexd", "1110 1000 1100 nnnn tttt vvvv 0111 dddd", tr_strex, MEM, 8},
-    {"tbb", "1110 1000 1101 nnnn ---- ---- 000H mmmm", tr_tbb, ROW_BRANCH | ROW_MEM, 0},
+    {"tbb", "1110 1000 1101 nnnn 1111 0000 000H mmmm", tr_tbb, ROW_BRANCH | ROW_MEM, 0},
     {"ldrexb", "1110 1000 1101 nnnn tttt ---- 0100 ----", tr_ldrex, MEM, 1},
     {"ldrexh", "1110 1000 1101 nnnn tttt ---- 0101 ----", tr_ldrex, MEM, 2},
     {"ldrexd", "1110 1000 1101 nnnn tttt vvvv 0111 ----", tr_ldrex, MEM, 8},
