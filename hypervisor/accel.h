@@ -34,6 +34,8 @@ struct accel_ops {
     /* Any thread: shared->stop_wanted and the poll word are set already; make run() come back soon even if the engine does not poll. May be
      * NULL. run() then returns 0 with the stop reason recorded by vm_stopped(vm, STOP_HOST). */
     void (*interrupt)(struct vm *vm);
+    /* Main thread, after the last destroy(): lines of its own for --stats, on stderr ("  %-42s %16llu\n"). May be NULL. */
+    void (*stats)(const struct vm *vm);
 };
 
 extern const struct accel_ops accel_hosted;

@@ -6,7 +6,7 @@
 
 #include <armlet/base.h>
 
-/* "armlet: <sentence>\n" on stderr in one write; any thread. With the terminal in raw mode a carriage return is added. */
+/* "armlet: <sentence>\n" on stderr in one write; any thread. */
 void error_report(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* For the last words of a dying process: async-signal-safe, restores the terminal first, then exits with `code` at once. */

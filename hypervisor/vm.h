@@ -9,6 +9,7 @@
 
 #include <armlet/abi.h>
 #include <hypervisor/bus.h>
+#include <hypervisor/event.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -43,12 +44,19 @@ struct vm {
         enum stop_reason reason;
     } stop;
 
+    pthread_mutex_t kick_lock; /* guards `running`: the accelerator must not go away under vm_kick() */
+    bool running;
+
     atomic_uint waiting;      /* 1 while the vCPU thread sleeps in HOST_REQ_WAIT; the ticker sleeps on it */
     atomic_uint ticker_sleeps;
     atomic_bool ticker_quit;
     pthread_t ticker;
     bool ticker_running;
 
+    struct event_loop loop;
+    int signal_fd;            /* signalfd of the event loop */
+
+    atomic_bool quit_claimed; /* somebody is setting exit_code and quit */
     atomic_bool quit;         /* the process is to end: no reboot any more */
     atomic_int exit_code;     /* of the process, once quit is set */
     int event_fd;             /* eventfd: wakes the main thread's event loop */

@@ -1,160 +1,234 @@
 /*
- * platform_hosted.c: the engine's platform inside the host process. A window is a stretch of reserved address space, its page table is the host
- * kernel's: mapping a guest page is an mmap() of the guest-RAM memfd, protecting it an mprotect().
+ * platform_hosted.c: dbt/platform.h inside a Linux process: windows are reserved address space, into which guest RAM (a memfd) is mapped.
  *
- * The kernel limits the number of mappings a process may have (vm.max_map_count). When the bound kept here comes near it, all
- * windows are emptied at once; the engine notices pages that are not where it put them, one repeated fault each, and maps them again.
+ * The number of mappings of a process is bounded (vm.max_map_count, 65530 by default), and a scattered guest address space can need one for every
+ * page. So they are counted, pessimistically; when the count reaches the bound the true numbers are read from /proc/self/maps, and if those are high
+ * too, the fullest windows are emptied: the engine maps again what is touched again.
  */
 #include <asm/prctl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <hypervisor/error.h>
-#include <hypervisor/hosted/platform_hosted.h>
 #include <hypervisor/hostcall.h>
+#include <hypervisor/hosted/hosted.h>
 #include <hypervisor/vm.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define WINDOW_STRIDE      (8ull << 30)
-#define WINDOW_SIZE        (4ull << 30)
-#define HWCAP2_FSGSBASE_X86 2u /* <asm/hwcap2.h>: the kernel lets programs use the FSGSBASE instructions */
-#define POPULATE_MAX       (64u << 10) /* larger mappings are filled in by first use */
+#define WINDOW_SIZE   (4ull << 30)
+#define WINDOW_STRIDE (8ull << 30)
+#define HUGE_PAGE     (2ull << 20)
 
-static uint32_t mapping_limit(void)
+#define POPULATE_MAX (64u << 10) /* longer mappings are filled by page faults, as they are touched */
+
+#define MAPS_DEFAULT 65530u
+#define MAPS_OTHER   1024u /* the rest of the process */
+
+#define HWCAP2_X86_FSGSBASE 2u
+
+#define MXCSR_DEFAULT 0x1f80u
+
+static const int reserve_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+static uint32_t max_map_count(void)
 {
-    unsigned n = 65530;
-    FILE *f = fopen("/proc/sys/vm/max_map_count", "r");
-
+    uint32_t n = MAPS_DEFAULT;
+    FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
     if (f) {
         if (fscanf(f, "%u", &n) != 1)
-            n = 65530;
+            n = MAPS_DEFAULT;
         fclose(f);
     }
-    return n - n / 8; /* the rest of the process has mappings too */
+    return n > 1u << 24 ? 1u << 24 : n;
 }
 
-int platform_hosted_init(struct platform *p, struct vm *vm, unsigned n_windows)
+int windows_create(struct platform *p, unsigned count, int ram_fd)
 {
-    void *at = mmap(NULL, n_windows * WINDOW_STRIDE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (at == MAP_FAILED)
-        return -errno;
-    p->vm = vm;
-    p->windows = at;
-    p->n_windows = n_windows;
-    p->fsgsbase = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_X86;
-    p->mapping_limit = mapping_limit();
+    p->ram_fd = ram_fd;
+    p->n_windows = count;
+    /* half a stride of nothing before the first window and after the last one, beside what is lost to alignment */
+    p->reserved_size = count * WINDOW_STRIDE + HUGE_PAGE;
+    p->reserved = mmap(NULL, p->reserved_size, PROT_NONE, reserve_flags, -1, 0);
+    p->vmas = calloc(count, sizeof(p->vmas[0]));
+    if (p->reserved == MAP_FAILED || !p->vmas) {
+        error_report("no room to reserve %llu GiB of address space for %u windows (ulimit -v, --views): %s", (unsigned long long)(p->reserved_size >> 30), count,
+                     strerror(errno));
+        if (p->reserved != MAP_FAILED)
+            munmap(p->reserved, p->reserved_size);
+        free(p->vmas);
+        p->vmas = NULL;
+        return -1;
+    }
+    p->first = ALIGN_UP((uint64_t)(uintptr_t)p->reserved + (WINDOW_STRIDE - WINDOW_SIZE) / 2, HUGE_PAGE);
+    uint32_t max = max_map_count();
+    p->vma_limit = max > 2 * MAPS_OTHER ? max - MAPS_OTHER : max / 2;
+    p->fsgsbase = (getauxval(AT_HWCAP2) & HWCAP2_X86_FSGSBASE) != 0;
     return 0;
 }
 
-void platform_hosted_exit(struct platform *p)
+void windows_destroy(struct platform *p)
 {
-    if (p->windows)
-        munmap(p->windows, p->n_windows * WINDOW_STRIDE);
-    p->windows = NULL;
+    munmap(p->reserved, p->reserved_size);
+    free(p->vmas);
+    p->vmas = NULL;
 }
 
-uint64_t plat_window_base(struct platform *p, unsigned window)
+uint64_t plat_window_base(struct platform *p, unsigned window) { return p->first + window * WINDOW_STRIDE; }
+
+static void *window_ptr(struct platform *p, unsigned window, uint32_t va) { return (void *)(uintptr_t)(plat_window_base(p, window) + va); }
+
+_Noreturn static void die(const char *what)
 {
-    return (uint64_t)(uintptr_t)p->windows + window * WINDOW_STRIDE;
+    char text[256];
+    snprintf(text, sizeof(text), "armlet: %s a guest page failed: %s\n", what, strerror(errno));
+    error_die(1, text);
 }
 
-static _Noreturn void give_up(const char *what)
+/* --- counting mappings ------------------------------------------------------------------------------------------------- */
+
+static void empty_window(struct platform *p, unsigned window)
 {
-    error_report("cannot %s guest memory: %s", what, strerror(errno));
-    error_die(1, "");
+    if (mmap(window_ptr(p, window, 0), WINDOW_SIZE, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) == MAP_FAILED)
+        die("unmapping");
+    p->vma_total -= p->vmas[window];
+    p->vmas[window] = 0;
 }
 
-static void reserve(struct platform *p, uint64_t at, uint64_t len)
+/* Read the true numbers. Runs in the fault handler too: system calls and the stack only. */
+static void recount(struct platform *p)
 {
-    (void)p;
-    if (mmap((void *)(uintptr_t)at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
-        give_up("unmap");
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return; /* the pessimistic count stands */
+    memset(p->vmas, 0, p->n_windows * sizeof(p->vmas[0]));
+    p->vma_total = 0;
+    char buf[4096];
+    uint64_t start = 0;
+    bool in_number = true; /* at the beginning of a line: its start address */
+    ssize_t n;
+    while ((n = read(fd, buf, sizeof(buf))) > 0) {
+        for (ssize_t i = 0; i < n; i++) {
+            char c = buf[i];
+            if (c == '\n') {
+                start = 0;
+                in_number = true;
+            } else if (in_number && c == '-') {
+                in_number = false;
+                uint64_t w = (start - p->first) / WINDOW_STRIDE;
+                if (start >= p->first && w < p->n_windows)
+                    p->vmas[w]++;
+                p->vma_total++;
+            } else if (in_number) {
+                start = start << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+            }
+        }
+    }
+    close(fd);
 }
 
-static uint32_t count_mappings(void)
+static unsigned fullest(const struct platform *p)
 {
-    uint32_t n = 0;
-    char buf[16384];
-    FILE *f = fopen("/proc/self/maps", "r");
-    size_t got;
-
-    while (f && (got = fread(buf, 1, sizeof(buf), f)) > 0)
-        for (size_t i = 0; i < got; i++)
-            n += buf[i] == '\n';
-    if (f)
-        fclose(f);
-    return n;
+    unsigned best = 0;
+    for (unsigned w = 1; w < p->n_windows; w++) {
+        if (p->vmas[w] > p->vmas[best])
+            best = w;
+    }
+    return best;
 }
 
-/* Up to `more` new mappings are about to be made. */
-static void count(struct platform *p, uint32_t more)
+static void make_room(struct platform *p, uint32_t goal)
 {
-    p->mappings += more;
-    if (p->mappings < p->mapping_limit)
-        return;
-    p->mappings = count_mappings();
-    if (p->mappings > p->mapping_limit / 2) {
-        reserve(p, (uint64_t)(uintptr_t)p->windows, p->n_windows * WINDOW_STRIDE);
-        p->mappings = count_mappings();
+    while (p->vma_total > goal) {
+        unsigned w = fullest(p);
+        if (!p->vmas[w])
+            return;
+        empty_window(p, w);
+        p->dropped = true;
     }
 }
 
-static int prot_of(unsigned rights)
+/* One system call can split a mapping in two places. */
+static void count_call(struct platform *p, unsigned window)
 {
-    return (rights & PLAT_R ? PROT_READ : 0) | (rights & PLAT_W ? PROT_WRITE : 0);
+    if (p->vma_total + 2 > p->vma_limit) {
+        recount(p);
+        if (p->vma_total > p->vma_limit / 4 * 3)
+            make_room(p, p->vma_limit / 2);
+    }
+    p->vmas[window] += 2;
+    p->vma_total += 2;
 }
+
+/* --- the platform ------------------------------------------------------------------------------------------------------ */
 
 void plat_map(struct platform *p, unsigned window, uint32_t va, uint64_t len, uint64_t ram_off, unsigned rights)
 {
-    void *at = (void *)(uintptr_t)(plat_window_base(p, window) + va);
-    int flags = MAP_SHARED | MAP_FIXED | (len <= POPULATE_MAX ? MAP_POPULATE : 0);
-
-    count(p, 2);
-    if (mmap(at, len, prot_of(rights), flags, p->vm->ram_fd, (off_t)ram_off) == MAP_FAILED)
-        give_up("map");
+    int prot = PROT_READ | (rights & PLAT_W ? PROT_WRITE : 0);
+    int flags = MAP_SHARED | MAP_FIXED | MAP_NORESERVE | (len <= POPULATE_MAX ? MAP_POPULATE : 0);
+    count_call(p, window);
+    if (mmap(window_ptr(p, window, va), len, prot, flags, p->ram_fd, (off_t)ram_off) != MAP_FAILED)
+        return;
+    /* The count was right, but the bound is lower than it seemed: empty everything and try once more. */
+    make_room(p, 0);
+    if (mmap(window_ptr(p, window, va), len, prot, flags, p->ram_fd, (off_t)ram_off) == MAP_FAILED)
+        die("mapping");
+    p->vmas[window] += 2;
+    p->vma_total += 2;
 }
 
 void plat_protect(struct platform *p, unsigned window, uint32_t va, uint64_t len, uint64_t ram_off, unsigned rights)
 {
-    (void)ram_off;
-    count(p, 2);
-    /* ENOMEM: part of the range is not mapped, emptied by count(); the engine will map it anew */
-    if (mprotect((void *)(uintptr_t)(plat_window_base(p, window) + va), len, prot_of(rights)) < 0 && errno != ENOMEM)
-        give_up("protect");
+    int prot = PROT_READ | (rights & PLAT_W ? PROT_WRITE : 0);
+    if (!p->dropped) {
+        count_call(p, window);
+        if (!p->dropped && mprotect(window_ptr(p, window, va), len, prot) == 0)
+            return;
+    }
+    /* Perhaps nothing is mapped there any more, and a right to the reserved space itself must not be given. */
+    plat_map(p, window, va, len, ram_off, rights);
 }
 
 void plat_unmap(struct platform *p, unsigned window, uint32_t va, uint64_t len)
 {
-    count(p, 1);
-    reserve(p, plat_window_base(p, window) + va, len);
+    count_call(p, window);
+    if (mmap(window_ptr(p, window, va), len, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) == MAP_FAILED) {
+        make_room(p, 0);
+        if (mmap(window_ptr(p, window, va), len, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) == MAP_FAILED)
+            die("unmapping");
+    }
 }
 
 void plat_unmap_window(struct platform *p, unsigned window)
 {
-    reserve(p, plat_window_base(p, window), WINDOW_SIZE);
+    if (p->vmas[window])
+        empty_window(p, window);
 }
 
-void plat_flush(struct platform *p)
-{
-    (void)p; /* the system calls above have done it */
-}
+void plat_flush(struct platform *p UNUSED) {} /* the system calls have done it */
 
 void plat_set_window(struct platform *p, unsigned window)
 {
     uint64_t base = plat_window_base(p, window);
-
+    p->current = window;
     if (p->fsgsbase)
-        __asm__ volatile("wrgsbase %0" : : "r"(base));
+        __asm__ volatile("wrgsbase %0" ::"r"(base));
     else
         syscall(SYS_arch_prctl, ARCH_SET_GS, base);
 }
 
 void plat_host_call(struct platform *p)
 {
-    if (hostcall_serve(p->vm) == HOSTCALL_STOP)
-        longjmp(p->stop, 1);
+    /* The engine may be in the guest's floating-point environment; the C library must not be. */
+    uint32_t mxcsr, normal = MXCSR_DEFAULT;
+    __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+    __asm__ volatile("ldmxcsr %0" ::"m"(normal));
+    enum hostcall_result r = hostcall_serve(p->vm);
+    if (r == HOSTCALL_STOP)
+        _longjmp(p->leave, 1);
+    __asm__ volatile("ldmxcsr %0" ::"m"(mxcsr));
 }

@@ -1,0 +1,60 @@
+/*
+ * main.c: armlet, from the command line to the exit code.
+ *
+ * Exit codes: 0 when the guest has powered itself off (or reset itself under -no-reboot, or run its number of instructions) and when the user ended it; 1 after an error,
+ * which one sentence on stderr has named.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <hypervisor/clock.h>
+#include <hypervisor/error.h>
+#include <hypervisor/log.h>
+#include <hypervisor/options.h>
+#include <hypervisor/signals.h>
+#include <hypervisor/stats.h>
+#include <hypervisor/vm.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/*
+ * Standard descriptors that are closed would be given to the next file opened, and the console would go into guest memory. Take their places with
+ * /dev/null opened such that using them still fails as it should.
+ */
+static void hold_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct vm vm;
+    struct options options;
+
+    clock_begin();
+    hold_standard_descriptors();
+    switch (options_parse(&options, argc, argv)) {
+    case OPTIONS_DONE:
+        return EXIT_SUCCESS;
+    case OPTIONS_BAD:
+        options_free(&options);
+        return EXIT_FAILURE;
+    case OPTIONS_RUN:
+        break;
+    }
+    int code = EXIT_FAILURE;
+    if (log_open(options.log_file) == 0) {
+        if (vm_create(&vm, &options) == 0) {
+            code = vm_run(&vm);
+            if (options.stats && vm.tsc_start)
+                stats_print(&vm, clock_scale(host_tsc() - vm.tsc_start, 1000000000ull, clock_tsc_hz()));
+        }
+        vm_destroy(&vm);
+        if (log_close() < 0)
+            code = EXIT_FAILURE;
+    }
+    options_free(&options);
+    return code;
+}

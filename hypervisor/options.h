@@ -1,0 +1,59 @@
+/*
+ * options.h: the command line, spelled as QEMU's users know it.
+ */
+#ifndef HYPERVISOR_OPTIONS_H
+#define HYPERVISOR_OPTIONS_H
+
+#include <armlet/base.h>
+
+enum accel_choice { ACCEL_AUTO, ACCEL_KVM, ACCEL_HOSTED };
+
+enum serial_kind {
+    SERIAL_DEFAULT,   /* nothing said: as SERIAL_MON_STDIO */
+    SERIAL_STDIO,     /* terminal escapes only when stdin is a terminal */
+    SERIAL_MON_STDIO, /* terminal escapes always */
+    SERIAL_FILE,
+    SERIAL_UNIX,
+    SERIAL_NULL,
+};
+
+struct options {
+    enum accel_choice accel;
+    uint64_t ram_size; /* bytes, multiple of 4 KiB */
+    const char *kernel, *initrd, *dtb, *append;
+    enum serial_kind serial;
+    char *serial_path;      /* FILE, UNIX */
+    bool serial_server;     /* UNIX: listen instead of connecting */
+    bool serial_nowait;     /* UNIX server: do not wait for the first client */
+    bool no_reboot;
+    bool stats, count_insns;
+    uint64_t max_insns;     /* 0: no limit */
+    uint32_t log_flags;     /* ENGINE_LOG_*, ENGINE_NO_CHAIN */
+    const char *log_file;   /* -D */
+    uint64_t code_cache;    /* bytes, multiple of 1 MiB */
+    uint32_t views;
+    uint32_t fault_around;
+};
+
+#define RAM_SIZE_DEFAULT     (512ull << 20)
+#define RAM_SIZE_MIN         (1ull << 20)
+#define CODE_CACHE_DEFAULT   (32ull << 20)
+#define CODE_CACHE_MIN       (2ull << 20)
+#define CODE_CACHE_MAX       (1024ull << 20)
+#define VIEWS_DEFAULT        64u
+#define FAULT_AROUND_DEFAULT 16u
+
+enum options_result {
+    OPTIONS_RUN,  /* go on */
+    OPTIONS_DONE, /* --help or --version: printed; exit 0 */
+    OPTIONS_BAD,  /* a sentence has been printed; exit 1 */
+};
+
+/* Parse argv. Strings in *o point into argv or are owned by *o (options_free). */
+enum options_result options_parse(struct options *o, int argc, char **argv);
+void options_free(struct options *o);
+
+/* A size with suffix K, M, G or T (either case; without one: default_unit). False for anything else, also when it overflows. */
+bool options_parse_size(const char *text, uint64_t default_unit, uint64_t *out);
+
+#endif
