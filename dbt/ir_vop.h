@@ -45,6 +45,8 @@
      * NMLA -d-ab, NMLS -d+ab */ \
     X(FADD) X(FSUB) X(FMUL) X(FNMUL) X(FDIV) X(FSQRT) X(FMLA) X(FMLS) X(FNMLA) X(FNMLS) X(FFMA) X(FFMS) X(FFNMA) X(FFNMS) \
     X(FABS) X(FNEG) \
+    /* sign bits of 32-bit elements cleared, inverted */ \
+    X(VFABS) X(VFNEG) \
     /* compare a with b (0.0 when b is IR_NONE), mem = operand size: four bytes n z c v at d; FCMPE: quiet NaNs raise Invalid */ \
     X(FCMP) X(FCMPE) \
     /* conversions; mem = size of the floating-point side (of the source for FCVT); the integer has 32 bits; to integer: towards zero */ \

@@ -112,6 +112,16 @@ void engine_tlb_asid(struct vcpu *v, unsigned asid)
     make_stale(v->engine, (int)asid);
 }
 
+/* Maintenance for a page that was not mapped and is now: the guest has just made it, to use it. Mapping it here saves the fault. */
+static void map_new_page(struct engine *e, unsigned n, uint32_t va)
+{
+    struct view *w = &e->view[n];
+    struct guest_translation t;
+
+    if ((w->l1[va >> 20] & VE_LEAF) && guest_walk(e->v, &w->regime, va, &t) == 0 && usable(e, &t) && t.lg2 < 20)
+        view_map(e, n, va, &t, false);
+}
+
 void engine_tlb_va(struct vcpu *v, uint32_t va, int asid)
 {
     struct engine *e = v->engine;
@@ -122,6 +132,10 @@ void engine_tlb_va(struct vcpu *v, uint32_t va, int asid)
         if (!w->used || w->stale)
             continue;
         uint32_t *entry = view_entry(e, w, va);
+        if (!*entry && n == e->cur) {
+            map_new_page(e, n, va);
+            continue;
+        }
         if (!*entry || (asid >= 0 && (*entry & VE_NG) && w->regime.asid != asid))
             continue;
         bool leaf = w->l1[va >> 20] & VE_LEAF, live = n == e->cur || w->owned;

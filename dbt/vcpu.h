@@ -26,7 +26,7 @@ enum vcpu_exit {
 
 /* One entry of a view's jump cache: where code for a guest address starts. Looked up inline by translated code with
  * index (va >> 1) & (JUMP_CACHE_SIZE - 1). */
-#define JUMP_CACHE_BITS 10
+#define JUMP_CACHE_BITS 12
 #define JUMP_CACHE_SIZE (1u << JUMP_CACHE_BITS)
 struct jump_cache_entry {
     uint32_t va;   /* guest address, bit 0 = alternate instruction set; ~0 = empty (bit pattern no target has) */

@@ -44,9 +44,11 @@ void view_flush_code_page(struct view *w, uint32_t va)
     if ((j->va & ~1u) == (vpn << 12) - 2)
         j->va = j->tag = ~0u;
     w->itlb[vpn & (ITLB_SIZE - 1)] = 0;
-    for (unsigned i = 0; i < JUMP_CACHE_SIZE; i++)
-        if (w->jump_cache[i].va >> 12 == vpn)
-            w->jump_cache[i].va = w->jump_cache[i].tag = ~0u;
+    for (unsigned i = 0; i < PAGE_SIZE / 2; i++) {
+        j = &w->jump_cache[((vpn << 11) + i) & (JUMP_CACHE_SIZE - 1)];
+        if (j->va >> 12 == vpn)
+            j->va = j->tag = ~0u;
+    }
 }
 
 /* --- sections --- */
