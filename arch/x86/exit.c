@@ -249,7 +249,10 @@ static void emit_align(struct be *be, const struct cold *c)
 {
     struct x86_emitter *e = &be->e;
 
-    x86_lea(e, 4, X86_RDX, x86_base(c->reg, (int32_t)c->imm));
+    if (c->imm)
+        x86_lea(e, 4, X86_RDX, x86_base(c->reg, (int32_t)c->imm));
+    else if (c->reg != X86_RDX)
+        x86_mov_rr(e, 4, X86_RDX, c->reg);
     x86_mov_ri(e, X86_RCX, c->reg2);
     store_pc(be, c->pc, c->restart);
     budget_give_back(be, c->executed);

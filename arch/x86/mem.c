@@ -132,7 +132,8 @@ static uint32_t slow_store_exclusive(void *cpu, uint32_t va, uint32_t low, uint3
 static void slow_call(struct be *be, const struct ir_insn *i, uint16_t value, ir_helper fn, uint32_t imm2)
 {
     flags_clobber(be);
-    if (i->b == IR_NONE && i->imm == 0 && i->a != IR_NONE) {
+    bool is_plain = i->op == IR_OP_STX || i->op == IR_OP_LDX || (i->a != IR_NONE && i->b == IR_NONE && i->imm == 0);
+    if (is_plain) {
         call_args(be, i->a, value);
     } else {
         struct x86_mem m = guest_mem(be, i);
@@ -304,6 +305,14 @@ static void swap_bytes(struct be *be, unsigned r, unsigned size)
     }
 }
 
+static struct x86_mem exclusive_mem(struct be *be, const struct ir_insn *i)
+{
+    struct x86_mem m = x86_base(value_get(be, i->a), 0);
+
+    m.guest = 1;
+    return m;
+}
+
 void lower_ldx(struct be *be, const struct ir_insn *i)
 {
     struct x86_emitter *e = &be->e;
@@ -314,7 +323,7 @@ void lower_ldx(struct be *be, const struct ir_insn *i)
         slow_call(be, i, IR_NONE, slow_load_exclusive, 0);
         be->locked |= 1u << X86_RAX;
     } else {
-        struct x86_mem m = guest_mem(be, i);
+        struct x86_mem m = exclusive_mem(be, i);
         r = scratch_alloc(be);
         fault_point(be);
         if (size >= 4)

@@ -94,33 +94,26 @@ unsigned flex_reg(struct be *be, const struct ir_insn *i, bool want_carry)
     if (!flex_is_shifted(i))
         return value_get(be, i->b);
 
-    if (value_reg(be, i->b) < X86_N_SCRATCH)
-        be->locked |= (uint8_t)(1u << value_reg(be, i->b));
-    if (i->shift == IR_RRX) {
-        prepare_rrx(be);
-        unsigned r = scratch_alloc(be);
+    value_opnd(be, i->b); /* stays where it is until it has been read */
+    unsigned r;
+    if (want_carry || i->shift == IR_RRX) {
+        if (i->shift == IR_RRX)
+            prepare_rrx(be);
+        else
+            flags_clobber(be);
+        r = scratch_alloc(be);
         shift_const_carry(be, r, i);
         if (want_carry) {
             x86_setcc_m(&be->e, X86_B, x86_state(VCPU_OFF(cf)));
             flags_set_mem(be, IR_C);
         }
-        return r;
+    } else {
+        bool keep = flags_wanted(be);
+        r = scratch_alloc(be);
+        if (!keep)
+            flags_clobber(be);
+        shift_const(be, r, i, keep);
     }
-    if (want_carry) {
-        flags_clobber(be);
-        unsigned r = scratch_alloc(be);
-        shift_const_carry(be, r, i);
-        x86_setcc_m(&be->e, X86_B, x86_state(VCPU_OFF(cf)));
-        flags_set_mem(be, IR_C);
-        if (value_reg(be, i->b) != r)
-            scratch_unlock(be, value_reg(be, i->b));
-        return r;
-    }
-    bool keep = flags_wanted(be);
-    unsigned r = scratch_alloc(be);
-    if (!keep)
-        flags_clobber(be);
-    shift_const(be, r, i, keep);
     scratch_unlock(be, value_reg(be, i->b));
     return r;
 }
