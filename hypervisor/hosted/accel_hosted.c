@@ -1,7 +1,6 @@
 /*
  * accel_hosted.c: the engine inside this process.
  */
-#define _GNU_SOURCE
 #include <dbt/engine.h>
 #include <errno.h>
 #include <hypervisor/accel.h>
