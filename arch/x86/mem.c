@@ -114,13 +114,14 @@ static uint32_t slow_store_exclusive(void *cpu, uint32_t va, uint32_t low, uint3
     struct vcpu *v = cpu;
     uint32_t flags = mem & ~(uint32_t)(IR_MEM_SIGNED | IR_MEM_BE);
     uint32_t high = (mem & IR_MEM_SIZE) == 8 ? v->excl_pad : 0;
+    uint64_t seen = v->excl_value & ~0ull >> (64 - 8 * (mem & IR_MEM_SIZE));
     uint32_t status = 1;
 
     if (mem & IR_MEM_BE) {
         low = swapped(low, mem & IR_MEM_SIZE);
         high = swapped(high, 4);
     }
-    if (v->excl_addr == va && guest_mem_read(v, va, flags) == v->excl_value) {
+    if (v->excl_addr == va && guest_mem_read(v, va, flags) == seen) {
         guest_mem_write(v, va, (uint64_t)high << 32 | low, flags);
         status = 0;
     }

@@ -11,6 +11,8 @@ static void flags_of_pair(struct be *be, const struct ir_insn *i)
     if (!(i->fset & IR_NZ))
         return;
     be->locked = 0;
+    value_opnd(be, i->d2); /* both may be temporaries that are not read again: they are in registers only */
+    value_opnd(be, i->d);
     unsigned r = scratch_alloc(be);
     value_copy_to(be, r, i->d2);
     x86_sh_ri(e, X86_SHL, 8, r, 32);

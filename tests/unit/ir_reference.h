@@ -320,7 +320,8 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
                     low = ref_swap(low, word);
                     high = ref_swap(high, 4);
                 }
-                if (ref_load(s, a, size) == s->excl_value) {
+                uint64_t mask = ~0ull >> (64 - 8 * size); /* the load may have been wider */
+                if (ref_load(s, a, size) == (s->excl_value & mask)) {
                     ref_store(s, a, size, high << 32 | low);
                     status = 0;
                 }
