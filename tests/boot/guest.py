@@ -101,8 +101,9 @@ def text_of(line):
 class Guest:
     """A running machine. Use it in a with statement: whatever is still running at its end is killed."""
 
-    def __init__(self, argv, timeout, log=None, terminal=None):
-        """TERMINAL: the slave side and master side of a pty that becomes the machine's terminal; None: no input, output through a pipe."""
+    def __init__(self, argv, timeout, log=None, terminal=None, console=None, directory=None):
+        """TERMINAL: the slave side and master side of a pty that becomes the machine's terminal. CONSOLE: a descriptor on which the console's
+        output arrives when it is not standard output; standard input is then held open. Neither: no input, output through a pipe."""
         self.argv = argv
         self.lines = []  # (seconds since start, text)
         self.partial = b""
@@ -113,6 +114,10 @@ class Guest:
         if terminal:
             slave, self.output = terminal
             self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=subprocess.PIPE, start_new_session=True)
+        elif console is not None:
+            self.output = console
+            self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=directory,
+                                            start_new_session=True)
         else:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
             self.output = self.process.stdout.fileno()
@@ -126,9 +131,9 @@ class Guest:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self.process.stderr.close()
-        if self.process.stdout:
-            self.process.stdout.close()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
         if self.log:
             self.log.close()
 
@@ -160,6 +165,10 @@ class Guest:
                 self.errors += data
         return True
 
+    def pending(self):
+        """Is there output that read() would take in at once, the end of an output included?"""
+        return bool(self.open and select.select(list(self.open), [], [], 0)[0])
+
     def take(self, data):
         if self.log:
             self.log.write(data)
@@ -185,7 +194,7 @@ class Guest:
             left = self.deadline - time.monotonic()
             if left <= 0:
                 self.fail(f"no line matched {pattern!r} in time")
-            if self.process.poll() is not None and not self.read(0):
+            if self.process.poll() is not None and not self.pending():
                 self.fail(f"ended with code {self.process.returncode} before a line matched {pattern!r}")
             if not self.read(min(left, 0.5)):
                 time.sleep(0.05)
@@ -197,9 +206,8 @@ class Guest:
                 self.fail("did not end in time")
             if not self.read(0.2):
                 time.sleep(0.05)
-        while self.open and self.read(0.2):
-            if not select.select(list(self.open), [], [], 0)[0]:
-                break
+        while self.pending():
+            self.read(0)
         if self.partial:
             self.take(b"\n")
         return self.process.returncode
