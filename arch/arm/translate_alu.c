@@ -207,7 +207,7 @@ void tr_movt(struct arm_translator *t, const struct arm_insn *i)
     if (before && before->op == IR_OP_MOV && before->d == d && before->b == IR_NONE && before->fset == 0) {
         uint32_t low = before->imm & 0xffff;
         if (t->cond == IR_AL)
-            before->op = IR_OP_NOP;
+            *before = (struct ir_insn){.op = IR_OP_NOP, .d = IR_NONE, .d2 = IR_NONE, .a = IR_NONE, .b = IR_NONE};
         tr_mov_imm(t, d, imm16(i) << 16 | low);
         return;
     }

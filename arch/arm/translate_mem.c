@@ -81,7 +81,8 @@ static void transfer(struct arm_translator *t, const struct arm_insn *i, struct 
             access_one(t, at, true, (uint16_t)rt2, 4, mem);
     } else {
         /* Registers the rest of the instruction still needs are written through temps. */
-        bool busy = rt == 15 || rt == base || (dual && (rt == at->a || rt == at->b));
+        bool address = rt == ARM_F(i, 'n') || (i->row->translate == tr_ls_reg && rt == ARM_F(i, 'm'));
+        bool busy = rt == 15 || rt == base || (dual && address);
         if (busy)
             v = ir_temp(t->b);
         access_one(t, at, false, v, 0, mem);
