@@ -71,6 +71,15 @@ static void csselr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value)
 
 static void wfi_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value UNUSED) { arm_wait_for_interrupt(c); }
 
+/* Only the fields of coprocessors 10 and 11 and the Advanced SIMD and D32 disable bits are there; the rest is RAZ/WI. */
+static void cpacr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { c->cp15.cpacr = (uint32_t)value & 0xc0f00000u; }
+
+/* Interrupts that are signalled, masked or not. */
+static uint64_t isr_read(struct arm_cpu *c, uint32_t key UNUSED)
+{
+    return (arm_gic_irq_line(&c->gic) ? CPSR_I : 0) | (arm_gic_fiq_line(&c->gic) ? CPSR_F : 0);
+}
+
 static void vbar_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { c->cp15.vbar = (uint32_t)value & ~31u; }
 
 /* --- generic timer --- */
@@ -316,14 +325,14 @@ const struct cp_row arm_cp_rows[] = {
     /* control */
     {C15(0, 1, 0, 0), .access = RW, .end = true, FIELD(sctlr), .write = sctlr_write},
     {C15(0, 1, 0, 1), .access = RW, FIELD(actlr)},
-    {C15(0, 1, 0, 2), .access = RW, .end = true, FIELD(cpacr)},
+    {C15(0, 1, 0, 2), .access = RW, .end = true, FIELD(cpacr), .write = cpacr_write},
     {C15(0, 2, 0, 2), .access = RW, FIELD(ttbcr), .write = ttbcr_write},
     {C15(0, 10, 2, 0), .access = RW, FIELD(prrr)},
     {C15(0, 10, 2, 1), .access = RW, FIELD(nmrr)},
     {C15(0, 10, 3, 0), .access = RW, FIELD(amair0)},
     {C15(0, 10, 3, 1), .access = RW, FIELD(amair1)},
     {C15(0, 12, 0, 0), .access = RW, FIELD(vbar), .write = vbar_write},
-    {C15(0, 12, 1, 0), .access = CP_R}, /* ISR */
+    {C15(0, 12, 1, 0), .access = CP_R, .read = isr_read},
     {C15(0, 13, 0, 0), .access = RW, FIELD(fcseidr)},
     {C15(1, 9, 0, 2), .access = RW, FIELD(l2ctlr)},
     {C15(1, 9, 0, 3), .access = RW, FIELD(l2ectlr)},
@@ -357,17 +366,17 @@ const struct cp_row arm_cp_rows[] = {
     TLB_ROWS(6),
 
     /* identification */
-    ID(0, 0, 0, 0, 0x412fc0f1), /* MIDR */
+    ID(0, 0, 0, 0, 0x414fc0f0), /* MIDR */
     ID(0, 0, 0, 1, 0x8444c004), /* CTR */
     ID(0, 0, 0, 2, 0),          /* TCMTR */
     ID(0, 0, 0, 3, 0),          /* TLBTR */
-    ID(0, 0, 0, 4, 0x412fc0f1),
+    ID(0, 0, 0, 4, 0x414fc0f0),
     ID(0, 0, 0, 5, 0x80000000), /* MPIDR: processor 0 */
     ID(0, 0, 0, 6, 0),          /* REVIDR */
-    ID(0, 0, 0, 7, 0x412fc0f1),
+    ID(0, 0, 0, 7, 0x414fc0f0),
     ID(0, 0, 1, 0, 0x00001131), /* ID_PFR0 */
     ID(0, 0, 1, 1, 0x00010001), /* ID_PFR1: generic timer; no Virtualization, no Security Extensions */
-    ID(0, 0, 1, 2, 0x02010555), /* ID_DFR0 */
+    ID(0, 0, 1, 2, 0x02010505), /* ID_DFR0 */
     ID(0, 0, 1, 3, 0),
     ID(0, 0, 1, 4, 0x10201105), /* ID_MMFR0 */
     ID(0, 0, 1, 5, 0x20000000),
@@ -430,5 +439,5 @@ const unsigned arm_cp_row_count = ARRAY_LEN(arm_cp_rows);
 
 void arm_cp15_reset(struct arm_cpu *c)
 {
-    c->cp15 = (struct arm_cp15){.sctlr = 0x00c50078};
+    c->cp15 = (struct arm_cp15){.sctlr = 0x00c50078, .l2ctlr = BIT(23)}; /* L2CTLR: one processor, interrupt controller present */
 }

@@ -92,7 +92,8 @@ struct arm_cpu {
     uint32_t reported_unimplemented, reported_insn[32]; /* unimplemented instructions told to the user: how many, which */
     /* the last data or prefetch abort, for mapping its page at exception return */
     uint32_t abort_va;
-    uint8_t abort_pending, abort_write;
+    uint8_t abort_pending; /* the mode it came from, or 0 */
+    uint8_t abort_write;
 
     struct arm_gic gic;
     struct arm_timer timer;

@@ -48,7 +48,8 @@ void arm_exception_return(struct arm_cpu *c, uint32_t pc, uint32_t spsr)
     arm_cpsr_write(c, spsr, ~0u);
     v->pc = spsr & CPSR_T ? pc | 1 : pc & ~3u;
     v->excl_addr = ~0u;
-    if (c->abort_pending) {
+    /* Only on the way back to where the abort came from: an interrupt of the handler returns too. */
+    if (c->abort_pending == c->mode) {
         c->abort_pending = 0;
         engine_premap(v, c->abort_va, c->abort_write);
     }
@@ -62,7 +63,7 @@ static void abort_taken(struct arm_cpu *c, uint32_t va, enum guest_access access
 {
     c->abort_va = va;
     c->abort_write = access == GUEST_WRITE;
-    c->abort_pending = access != GUEST_FETCH;
+    c->abort_pending = access != GUEST_FETCH ? c->mode : 0;
     if (access == GUEST_FETCH) {
         c->cp15.ifsr = fsr;
         c->cp15.ifar = va;

@@ -8,7 +8,9 @@
 #include <arch/arm/gic.h>
 
 #define SPURIOUS 1023u
+#define GROUP1_PENDING 1022u /* what IAR says when AIAR has to be read */
 #define PRIORITY_MASK 0xf8u
+#define MIN_BPR 2u /* group priority has at most the five bits that are there */
 #define CTLR_ENABLE_GRP0 BIT(0)
 #define CTLR_ENABLE_GRP1 BIT(1)
 #define CPU_CTLR_ACKCTL  BIT(2)
@@ -30,10 +32,10 @@ static void put_bit(uint32_t *map, unsigned n, bool on)
 
 void arm_gic_reset(struct arm_gic *g)
 {
-    *g = (struct arm_gic){.running_priority = 0xff};
+    *g = (struct arm_gic){.running_priority = 0xff, .bpr = MIN_BPR};
     g->edge[0] = 0xffff; /* SGIs */
     g->enabled[0] = 0xffff;
-    g->abpr = 1;
+    g->abpr = MIN_BPR + 1;
 }
 
 void arm_gic_set_line(struct arm_gic *g, unsigned irq, bool level)
@@ -90,8 +92,10 @@ bool arm_gic_irq_line(const struct arm_gic *g)
 
 bool arm_gic_fiq_line(const struct arm_gic *g)
 {
+    if (!(g->cpu_ctlr & CPU_CTLR_FIQEN)) /* asked at each exception entry */
+        return false;
     unsigned irq = signalled(g);
-    return irq != SPURIOUS && group_of(g, irq) == 0 && (g->cpu_ctlr & CPU_CTLR_FIQEN);
+    return irq != SPURIOUS && group_of(g, irq) == 0;
 }
 
 /* --- CPU interface --- */
@@ -104,26 +108,34 @@ static void update_running(struct arm_gic *g)
         g->running_priority = (uint8_t)(__builtin_ctz(g->apr[0]) << 3);
 }
 
-static uint32_t acknowledge(struct arm_gic *g)
+/* The signalled interrupt with its source processor, as IAR and HPPIR (group1_only: AIAR and AHPPIR) show it (4.4.4, 4.4.11). */
+static uint32_t signalled_id(const struct arm_gic *g, bool group1_only)
 {
     unsigned irq = signalled(g);
-    uint32_t source = 0;
 
-    if (irq == SPURIOUS)
+    if (irq == SPURIOUS || (group1_only && group_of(g, irq) == 0))
         return SPURIOUS;
-    if (group_of(g, irq) == 1 && (g->cpu_ctlr & CTLR_ENABLE_GRP0) && !(g->cpu_ctlr & CPU_CTLR_ACKCTL) && !(g->cpu_ctlr & CTLR_ENABLE_GRP1))
-        return 1022;
+    if (!group1_only && group_of(g, irq) == 1 && !(g->cpu_ctlr & CPU_CTLR_ACKCTL))
+        return GROUP1_PENDING;
+    return irq < 16 ? (uint32_t)(__builtin_ctz(g->sgi_source[irq] | 0x100) & 7) << 10 | irq : irq;
+}
+
+static uint32_t acknowledge(struct arm_gic *g, bool group1_only)
+{
+    uint32_t id = signalled_id(g, group1_only), irq = id & 0x3ff;
+
+    if (irq >= GROUP1_PENDING)
+        return id;
     put_bit(g->active, irq, true);
     g->apr[0] |= BIT((g->priority[irq] & preemption_mask(g, group_of(g, irq))) >> 3);
     update_running(g);
     if (irq < 16) {
-        source = (uint32_t)__builtin_ctz(g->sgi_source[irq] | 0x100) & 7;
-        g->sgi_source[irq] &= (uint8_t)~(1u << source);
+        g->sgi_source[irq] &= (uint8_t)~(1u << (id >> 10));
         put_bit(g->pending, irq, g->sgi_source[irq] != 0);
     } else {
         put_bit(g->pending, irq, false);
     }
-    return source << 10 | irq;
+    return id;
 }
 
 static void end_of_interrupt(struct arm_gic *g, uint32_t value)
@@ -149,23 +161,17 @@ uint32_t arm_gic_cpu_read(struct arm_gic *g, uint32_t off)
     case 0x08:
         return g->bpr;
     case 0x0c:
-        return acknowledge(g);
+        return acknowledge(g, false);
     case 0x14:
         return g->running_priority;
-    case 0x18: {
-        unsigned irq = signalled(g);
-        return irq < 16 ? (uint32_t)(__builtin_ctz(g->sgi_source[irq] | 0x100) & 7) << 10 | irq : irq;
-    }
+    case 0x18: /* HPPIR */
+        return signalled_id(g, false);
     case 0x1c:
         return g->abpr;
-    case 0x20: { /* AIAR: group 1 only */
-        unsigned irq = signalled(g);
-        return irq != SPURIOUS && group_of(g, irq) == 1 ? acknowledge(g) : SPURIOUS;
-    }
-    case 0x28: {
-        unsigned irq = signalled(g);
-        return irq != SPURIOUS && group_of(g, irq) == 1 ? irq : SPURIOUS;
-    }
+    case 0x20: /* AIAR */
+        return acknowledge(g, true);
+    case 0x28: /* AHPPIR */
+        return signalled_id(g, true);
     case 0xd0:
         return g->apr[0];
     case 0xfc:
@@ -182,17 +188,17 @@ void arm_gic_cpu_write(struct arm_gic *g, uint32_t off, uint32_t value)
         g->cpu_ctlr = value & CPU_CTLR_MASK;
         break;
     case 0x04:
-        g->pmr = value & 0xff;
+        g->pmr = value & PRIORITY_MASK;
         break;
     case 0x08:
-        g->bpr = value & 7;
+        g->bpr = (value & 7) < MIN_BPR ? MIN_BPR : value & 7;
         break;
     case 0x10:
     case 0x24: /* AEOIR */
         end_of_interrupt(g, value);
         break;
     case 0x1c:
-        g->abpr = value & 7;
+        g->abpr = (value & 7) < MIN_BPR + 1 ? MIN_BPR + 1 : value & 7;
         break;
     case 0xd0:
         g->apr[0] = value;
