@@ -163,8 +163,7 @@ int vm_create(struct vm *vm, const struct options *opt)
     event_add(&vm->loop, (struct event_source){own_fd, own_events, own_ready, vm});
     if (create_memory(vm) < 0)
         return -1;
-    vm->accel = accel_choose(opt);
-    if (!vm->accel || create_devices(vm) < 0)
+    if (create_devices(vm) < 0)
         return -1;
     return signals_start(vm);
 }
@@ -269,6 +268,8 @@ static int boot_once(struct vm *vm)
 
     bus_reset(&vm->bus);
     if (image_load(vm->opt, &vm->bus, vm->ram, vm->ram_size, &boot) < 0)
+        return -1;
+    if (!vm->accel && !(vm->accel = accel_choose(vm->opt))) /* after the images: a wrong one is all there is to say */
         return -1;
     fill_shared(vm, &boot);
     vm->stop.valid = false;
