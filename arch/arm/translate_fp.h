@@ -60,6 +60,7 @@ void tr_v_vmrs(struct arm_translator *t, const struct arm_insn *i);
 void tr_v_vmsr(struct arm_translator *t, const struct arm_insn *i);
 
 /* table_neon.c */
+void tr_n_undef(struct arm_translator *t, const struct arm_insn *i);
 void tr_n_three_same(struct arm_translator *t, const struct arm_insn *i);
 void tr_n_three_diff(struct arm_translator *t, const struct arm_insn *i);
 void tr_n_scalar(struct arm_translator *t, const struct arm_insn *i);

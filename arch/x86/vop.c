@@ -177,6 +177,16 @@ static void lower_mul(struct x86_emitter *e, const struct ir_insn *i, const stru
     vop_store(e, i->mem, i->d, X0);
 }
 
+/* Sign bits of 32-bit elements: VFNEG inverts, VFABS clears */
+static void lower_vsign(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    vop_load(e, i->mem, X0, i->a);
+    vop_ones(e, X1);
+    x86_v_shift(e, X86_VPSLLD_I, X1, X1, 31);
+    x86_v_rrr(e, r->opc, X0, X1, X0);
+    vop_store(e, i->mem, i->d, X0);
+}
+
 static void invert_and_store(struct x86_emitter *e, const struct ir_insn *i)
 {
     vop_ones(e, X1);
@@ -646,6 +656,8 @@ static const struct vop_row rows[IR_VOP_COUNT] = {
     FP(FFMS, vop_fma, VFNMADD231SS, VFNMADD231SD, false),
     FP(FFNMA, vop_fma, VFNMSUB231SS, VFNMSUB231SD, false),
     FP(FFNMS, vop_fma, VFMSUB231SS, VFMSUB231SD, false),
+    [IR_VOP_VFABS] = {.lower = lower_vsign, .opc = X86_VPANDN},
+    [IR_VOP_VFNEG] = {.lower = lower_vsign, .opc = X86_VPXOR},
     [IR_VOP_FABS] = {.lower = vop_fsign},
     [IR_VOP_FNEG] = {.lower = vop_fsign, .is_signed = true},
     FP(FCMP, vop_fcmp, VUCOMISS, VUCOMISD, false),
