@@ -4,7 +4,6 @@
  * The execution kernel leaves the VM for one reason only, a request through VM_PORT_HOSTCALL; everything else is an end: of the
  * process (a signal), or of the VM (a fault nothing could handle), which is reported with the state of the processor.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <hypervisor/accel.h>
 #include <hypervisor/error.h>

@@ -5,7 +5,6 @@
  * slot of its own. Anonymous memory asks for transparent huge pages, which keeps both levels of translation short; what every run
  * touches is populated before, as a first touch inside the VM costs an exit.
  */
-#define _GNU_SOURCE
 #include <dbt/engine.h>
 #include <elf.h>
 #include <errno.h>

@@ -5,7 +5,6 @@
  * its instructions take. Hardware needs under a nanosecond for each (some nanoseconds where the processor itself is emulated),
  * a KVM that emulates CPL 0 half a microsecond.
  */
-#define _GNU_SOURCE
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,6 @@
  *
  * Skipped (exit code 77) with a message when /dev/kvm cannot be used. The machine around the accelerator is played by the functions below.
  */
-#define _GNU_SOURCE
 #include "payload.h"
 #include <cpuid.h>
 #include <dbt/engine.h>
