@@ -1,0 +1,45 @@
+/*
+ * batch.h: building batches, running them on the oracle and on the machine under test.
+ */
+#ifndef ISA_BATCH_H
+#define ISA_BATCH_H
+
+#include "gen.h"
+
+struct paths {
+    const char *oracle;      /* command that runs the Linux runner, with the runner: "qemu-arm -cpu cortex-a15 isa-linux" */
+    const char *target;      /* command to which " -kernel FILE" is appended; the guest's UART on its stdout; NULL: compare nothing */
+    const char *bare;        /* the bare-metal runner's ELF file */
+    const char *dir;         /* scratch directory */
+    unsigned timeout;        /* seconds for one run of the target */
+    unsigned max_reports;
+};
+
+/* A piece of a generated case, to run as a case of its own. */
+struct piece {
+    const struct gen_case *gen;
+    unsigned first_unit, units;
+    const struct isa_state *state; /* instead of the case's own, or NULL */
+};
+
+struct batch {
+    unsigned n;
+    struct isa_case *cases;
+    struct isa_result *expected; /* the oracle's */
+    uint8_t *code;
+    uint32_t code_size;
+    uint32_t pattern[ISA_DATA_SIZE / 4];
+    /* differences found by the last batch_run_target() */
+    unsigned n_different; /* as the target counted */
+    unsigned n_reports;
+    unsigned *report_case;
+    struct isa_result *report;
+};
+
+/* All return 0, or -1 after a message on stderr. */
+int batch_build(struct batch *b, const struct piece *pieces, unsigned n, uint64_t seed);
+int batch_run_oracle(struct batch *b, const struct paths *p);
+int batch_run_target(struct batch *b, const struct paths *p);
+void batch_free(struct batch *b);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * compare.c: when two results of a case count as the same. Compiled for the host and for the bare-metal runner.
+ */
+#include "case.h"
+
+#define CPSR_COMPARED 0xfe0ffe20u /* N Z C V Q IT[1:0] GE IT[7:2] E T */
+
+bool isa_same(const struct isa_case *c, const struct isa_result *a, const struct isa_result *b)
+{
+    if (a->kind != b->kind || a->out.pc != b->out.pc || ((a->out.cpsr ^ b->out.cpsr) & CPSR_COMPARED))
+        return false;
+    if (a->kind == ISA_FETCH)
+        return a->far == b->far;
+    if (a->kind == ISA_SEGV || a->kind == ISA_BUS) {
+        uint32_t half = (a->out.pc - (c->in.pc & ~1u)) / 2;
+        if (half < 128 && (c->multi[half / 32] >> (half % 32) & 1))
+            return true;
+        if (a->far != b->far)
+            return false;
+    }
+    for (unsigned i = 0; i < 15; i++)
+        if (a->out.r[i] != b->out.r[i])
+            return false;
+    for (unsigned i = 0; i < 32; i++)
+        if (a->out.d[i] != b->out.d[i])
+            return false;
+    return !((a->out.fpscr ^ b->out.fpscr) & c->fpscr_mask) && a->mem_hash == b->mem_hash && a->n_changed == b->n_changed;
+}

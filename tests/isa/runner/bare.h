@@ -1,0 +1,5 @@
+/* bare.h: numbers of the exception vectors, for assembly and C. */
+#define VEC_UNDEF 1
+#define VEC_SVC   2
+#define VEC_PABT  3
+#define VEC_DABT  4
