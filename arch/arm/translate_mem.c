@@ -231,7 +231,7 @@ static void multiple(struct arm_translator *t, const struct arm_insn *i, const s
     }
     if (m->before != m->decrement) /* IB starts at base + 4, DA ends at base */
         off += 4;
-    tr_align(t, (uint16_t)m->n, 0, 4, m->store);
+    tr_align(t, (uint16_t)m->n, off, 4, m->store);
     if (m->store)
         store_multiple(t, m, off, step);
     else

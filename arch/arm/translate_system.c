@@ -239,7 +239,7 @@ void tr_rfe(struct arm_translator *t, const struct arm_insn *i)
     }
     uint16_t pc = ir_temp(t->b), cpsr = ir_temp(t->b);
     pair_offsets(i, &off, &step);
-    tr_align(t, n, 0, 4, false);
+    tr_align(t, n, off, 4, false);
     tr_access(t, IR_OP_LD, pc, n, IR_NONE, 0, off, tr_mem(t, 4));
     tr_access(t, IR_OP_LD, cpsr, n, IR_NONE, 0, off + 4, tr_mem(t, 4));
     if (ARM_F(i, 'W'))
@@ -260,7 +260,7 @@ void tr_srs(struct arm_translator *t, const struct arm_insn *i)
     pair_offsets(i, &off, &step);
     tr_call(t, arm_helper_mode_sp_read, sp, IR_NONE, IR_NONE, mode, 0, IR_CALL_RAISE | IR_CALL_GPR);
     tr_call(t, arm_helper_spsr_read, spsr, IR_NONE, IR_NONE, 0, 0, IR_CALL_RAISE | IR_CALL_GPR);
-    tr_align(t, sp, 0, 4, true);
+    tr_align(t, sp, off, 4, true);
     tr_access(t, IR_OP_ST, 14, sp, IR_NONE, 0, off, tr_mem(t, 4));
     tr_access(t, IR_OP_ST, spsr, sp, IR_NONE, 0, off + 4, tr_mem(t, 4));
     if (ARM_F(i, 'W')) {
