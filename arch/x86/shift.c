@@ -162,23 +162,22 @@ static void shift_no_carry(struct be *be, const struct ir_insn *i)
         def_end(be, i->d, r);
 }
 
-/* ecx = b, or its low byte. */
-static void count_to_rcx(struct be *be, uint16_t b, bool low_byte)
+/* ecx = b, or its low byte; rcx is locked. */
+static void count_to_rcx(struct be *be, const struct ir_insn *i, bool low_byte)
 {
-    struct opnd o = value_opnd(be, b);
+    bool there = value_reg(be, i->b) == X86_RCX && value_dies(be, i->b) && i->a != i->b;
 
-    if (!o.is_reg || o.reg != X86_RCX)
+    if (there)
+        be->locked |= 1u << X86_RCX;
+    else
         scratch_take(be, X86_RCX);
-    else if (low_byte && !value_dies(be, b))
-        scratch_take(be, X86_RCX); /* its copy goes elsewhere; the register still holds the value */
+    struct opnd o = value_opnd(be, i->b);
     if (!low_byte)
         mov_ro(be, X86_RCX, o);
     else if (o.is_reg)
         x86_movzx_rr(&be->e, 1, X86_RCX, o.reg);
     else
         x86_movzx_rm(&be->e, 1, X86_RCX, o.m);
-    if (low_byte && be->scratch[X86_RCX] != IR_NONE)
-        scratch_take(be, X86_RCX);
     if (o.is_reg && o.reg != X86_RCX)
         scratch_unlock(be, o.reg);
 }
@@ -186,7 +185,7 @@ static void count_to_rcx(struct be *be, uint16_t b, bool low_byte)
 static void ror_no_carry(struct be *be, const struct ir_insn *i)
 {
     flags_clobber(be);
-    count_to_rcx(be, i->b, false);
+    count_to_rcx(be, i, false);
     unsigned r = i->d == IR_NONE ? scratch_alloc(be) : def_from(be, i->d, i->a);
     if (i->d == IR_NONE)
         value_copy_to(be, r, i->a);
@@ -207,7 +206,7 @@ static void shift_carry(struct be *be, const struct ir_insn *i)
 
     flags_save(be, IR_C);
     flags_clobber(be);
-    count_to_rcx(be, i->b, true);
+    count_to_rcx(be, i, true);
     unsigned r = scratch_alloc(be);
     value_copy_to(be, r, i->a);
     if (i->op == IR_OP_RORR) {
