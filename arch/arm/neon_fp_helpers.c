@@ -55,11 +55,12 @@ static inline __attribute__((always_inline)) f32x4 load(const void *p, unsigned 
     return x;
 }
 
-/* All lanes: no NaN, and not the smallest normal number (which flush-to-zero may have to make zero: tininess is detected before rounding). */
+/* All lanes: no NaN, no denormal (exact ones raise nothing), and not the smallest normal number, which flush-to-zero may have to make zero: the
+ * guest detects tininess before rounding. */
 static inline __attribute__((always_inline)) bool plain(f32x4 x)
 {
     i32x4 magnitude = (i32x4)x & 0x7fffffff;
-    i32x4 bad = (magnitude > 0x7f800000) | (magnitude == MIN_NORMAL);
+    i32x4 bad = (magnitude > 0x7f800000) | ((magnitude <= MIN_NORMAL) & (magnitude != 0));
     return !(bad[0] | bad[1] | bad[2] | bad[3]);
 }
 

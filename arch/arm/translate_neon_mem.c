@@ -101,6 +101,8 @@ static bool lane_of(unsigned n, unsigned lg, unsigned ia, struct lane *l)
     unsigned a = n == 2 || n == 4 ? (lg == 2 ? low & 3 : low & 1) : 0;
 
     *l = (struct lane){.index = ia >> (lg + 1), .inc = 1, .align = 1};
+    if (lg == 3)
+        return false;
     if (n == 1) {
         if (lg == 2 && low != 0 && low != 3)
             return false;
@@ -134,7 +136,7 @@ void tr_n_ldst_lane(struct arm_translator *t, const struct arm_insn *i)
     uint16_t mem = (uint16_t)(tr_mem(t, size) & ~IR_MEM_ALIGN), v[4];
     struct lane l;
 
-    if (!lane_of(n, lg, ARM_F(i, 'i'), &l) || d + (n - 1) * l.inc > 31 || rn == 15) {
+    if (lg == 3 || !lane_of(n, lg, ARM_F(i, 'i'), &l) || d + (n - 1) * l.inc > 31 || rn == 15) {
         tr_undef(t, i);
         return;
     }
