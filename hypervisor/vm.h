@@ -32,6 +32,7 @@ struct vm {
 
     const struct accel_ops *accel;
     void *accel_state; /* the accelerator's own */
+    uint64_t accel_count[8]; /* likewise; kept over destroy(), for its stats() */
 
     struct bus bus;
     struct serial *serial;
