@@ -28,6 +28,43 @@ static int probe(char *why, size_t cap)
     return 0;
 }
 
+/* What --stats prints, summed up over the boots of a guest in vm->accel_count. */
+enum { COUNT_EXITS, COUNT_FAULTS = EXIT_KINDS, COUNT_SPURIOUS, COUNT_INVLPG, COUNT_CR3, COUNT_RECLAIMS, COUNTS };
+_Static_assert(COUNTS <= ARRAY_LEN(((struct vm *)0)->accel_count), "room for all");
+
+static void keep_counts(const struct kvm_state *k, struct vm *vm)
+{
+    const struct vm_boot_info *b = k->boot;
+
+    for (unsigned i = 0; i < EXIT_KINDS; i++)
+        vm->accel_count[COUNT_EXITS + i] += k->exits[i];
+    if (b == NULL)
+        return;
+    vm->accel_count[COUNT_FAULTS] += b->page_faults;
+    vm->accel_count[COUNT_SPURIOUS] += b->spurious_faults;
+    vm->accel_count[COUNT_INVLPG] += b->gates_invlpg;
+    vm->accel_count[COUNT_CR3] += b->gates_cr3;
+    vm->accel_count[COUNT_RECLAIMS] += b->pool_reclaims;
+}
+
+static void stats(const struct vm *vm)
+{
+    static const char *const text[COUNTS] = {
+        [COUNT_EXITS + EXIT_HOSTCALL] = "exits for a host call",
+        [COUNT_EXITS + EXIT_SIGNAL] = "exits for a signal",
+        [COUNT_EXITS + EXIT_OTHER] = "other exits",
+        [COUNT_FAULTS] = "page faults reflected to CPL 3",
+        [COUNT_SPURIOUS] = "of them spurious",
+        [COUNT_INVLPG] = "requests to CPL 0 for single pages",
+        [COUNT_CR3] = "requests to CPL 0 for all pages",
+        [COUNT_RECLAIMS] = "windows emptied for page-table pages",
+    };
+
+    fprintf(stderr, " virtual machine\n");
+    for (unsigned i = 0; i < COUNTS; i++)
+        fprintf(stderr, "  %-42s %16llu\n", text[i], (unsigned long long)vm->accel_count[i]);
+}
+
 static void destroy(struct vm *vm)
 {
     struct kvm_state *k = vm->accel_state;
@@ -35,6 +72,7 @@ static void destroy(struct vm *vm)
     if (k == NULL)
         return;
     vm->accel_state = NULL;
+    keep_counts(k, vm);
     if (k->run != NULL)
         munmap(k->run, k->run_size);
     if (k->vcpu_fd >= 0)
@@ -224,4 +262,5 @@ const struct accel_ops accel_kvm = {
     .destroy = destroy,
     .poll_word = poll_word,
     .interrupt = interrupt,
+    .stats = stats,
 };
