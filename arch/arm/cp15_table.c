@@ -372,7 +372,7 @@ const struct cp_row arm_cp_rows[] = {
     ID(0, 0, 0, 3, 0),          /* TLBTR */
     ID(0, 0, 0, 4, 0x414fc0f0),
     ID(0, 0, 0, 5, 0x80000000), /* MPIDR: processor 0 */
-    ID(0, 0, 0, 6, 0),          /* REVIDR */
+    ID(0, 0, 0, 6, 0x414fc0f0), /* REVIDR */
     ID(0, 0, 0, 7, 0x414fc0f0),
     ID(0, 0, 1, 0, 0x00001131), /* ID_PFR0 */
     ID(0, 0, 1, 1, 0x00010001), /* ID_PFR1: generic timer; no Virtualization, no Security Extensions */
