@@ -861,10 +861,247 @@ static void test_random_blocks(void **state)
     }
 }
 
+/* --- leaving, linking, limits -------------------------------------------------------------------------------------------------- */
+
+static struct ir_block block;
+
+static struct ir_insn *op(enum ir_op o)
+{
+    return ir_emit(&block, o);
+}
+
+static void new_block(void)
+{
+    struct ref_state s;
+
+    block.n = block.n_temps = block.n_labels = 0;
+    block.pc = PC;
+    block.flags = 0x15;
+    block.live_out = IR_NZCV;
+    seed = 1;
+    start_state(&s);
+    m.v.poll = 0;
+    op(IR_OP_INSN)->imm = PC;
+}
+
+static struct ir_insn *alu(enum ir_op o, uint16_t d, uint16_t a, uint32_t imm)
+{
+    struct ir_insn *i = op(o);
+
+    i->d = d;
+    i->a = a;
+    i->imm = imm;
+    return i;
+}
+
+static uint64_t block_address(void) { return (uintptr_t)m.code + m.tramp.size; }
+
+/* subs r0, r0, #1; add r9, r9, #3; bne . */
+static void counting_loop(void)
+{
+    new_block();
+    alu(IR_OP_SUB, 0, 0, 1)->fset = IR_NZCV;
+    op(IR_OP_INSN)->imm = PC + 4;
+    alu(IR_OP_ADD, 9, 9, 3);
+    op(IR_OP_INSN)->imm = PC + 8;
+    struct ir_insn *i = op(IR_OP_EXIT_CC);
+    i->cc = IR_NE;
+    i->imm = PC;
+    block.exit_live[block.n - 1] = 0;
+    op(IR_OP_EXIT)->imm = PC + 12;
+    block.exit_live[block.n - 1] = IR_Z;
+    ir_flag_liveness(&block);
+}
+
+static void test_linked_loop(void **state)
+{
+    (void)state;
+    counting_loop();
+    assert_true(compile(&block, 0));
+    assert_int_equal(m.out.n_exits, 2);
+    assert_int_equal(m.out.exit[0].target, PC);
+    assert_int_equal(m.out.exit[0].guard, 0);
+    patch(m.out.exit[0].patch, block_address());
+    m.v.gpr[0] = 1000000;
+    m.v.gpr[9] = 0;
+    assert_int_equal(run(), VCPU_EXIT_LINK);
+    assert_int_equal(m.v.exit_id, 1001);
+    assert_int_equal(m.v.pc, PC + 12);
+    assert_int_equal(m.v.gpr[0], 0);
+    assert_int_equal(m.v.gpr[9], 3000000);
+    assert_int_equal(m.v.zf, 1);
+    /* unlinked again, it comes back at once */
+    patch(m.out.exit[0].patch, block_address() + m.out.exit[0].stub);
+    m.v.gpr[0] = 5;
+    assert_int_equal(run(), VCPU_EXIT_LINK);
+    assert_int_equal(m.v.exit_id, 1000);
+    assert_int_equal(m.v.gpr[0], 4);
+}
+
+static void test_poll(void **state)
+{
+    (void)state;
+    counting_loop();
+    assert_true(compile(&block, 0));
+    patch(m.out.exit[0].patch, block_address());
+    m.v.gpr[0] = 1000;
+    m.v.poll = 1;
+    assert_int_equal(run(), VCPU_EXIT_POLL);
+    assert_int_equal(m.v.pc, PC);
+    assert_int_equal(m.v.gpr[0], 999);
+    m.v.gpr[0] = 1; /* a forward exit does not poll */
+    assert_int_equal(run(), VCPU_EXIT_LINK);
+    assert_int_equal(m.v.pc, PC + 12);
+}
+
+static void test_budget(void **state)
+{
+    (void)state;
+    counting_loop();
+    assert_true(compile(&block, ENGINE_COUNT_INSNS));
+    patch(m.out.exit[0].patch, block_address());
+    m.v.gpr[0] = 1000;
+    m.v.insn_budget = 100;
+    assert_int_equal(run(), VCPU_EXIT_BUDGET);
+    assert_int_equal(m.v.pc, PC);
+    assert_int_equal(m.v.gpr[0], 1000 - 33); /* three instructions a turn */
+    assert_int_equal(m.v.insn_budget, 1);
+}
+
+static void test_guard(void **state)
+{
+    uint32_t target = PC + 0x2000;
+    uint64_t here = itlb_entry(target, 0x40123000);
+    unsigned entry = (target >> 12) & (ITLB_SIZE - 1);
+
+    (void)state;
+    new_block();
+    op(IR_OP_EXIT)->imm = target;
+    assert_true(compile(&block, 0));
+    assert_int_equal(m.out.n_exits, 1);
+    assert_int_not_equal(m.out.exit[0].guard, 0);
+    memset(m.itlb, 0, sizeof(m.itlb));
+    assert_int_equal(run(), VCPU_EXIT_LINK);
+
+    /* Linked to a second block, which is reached only while the page is where it was. */
+    uint8_t *second = m.code + CODE_SIZE / 2, *first = m.code + m.tramp.size;
+    struct host_exit x = m.out.exit[0];
+    struct host_compile_opts opts = {.first_exit_id = 2000};
+    block.n = 0;
+    op(IR_OP_INSN)->imm = target;
+    op(IR_OP_EXIT_LOOKUP)->imm = 0x1234;
+    assert_int_equal(host_compile(&block, &m.tramp, (uintptr_t)m.code, second, (uintptr_t)second, 4096, &opts, &m.out), 0);
+    host_patch_jump(first + x.patch, (uintptr_t)first + x.patch, (uintptr_t)second);
+    host_patch_guard(first + x.guard, here);
+    m.itlb[entry] = here;
+    assert_int_equal(run(), VCPU_EXIT_LOOKUP);
+    assert_int_equal(m.v.pc, 0x1234);
+    m.itlb[entry] = itlb_entry(target, 0x40124000);
+    assert_int_equal(run(), VCPU_EXIT_LINK);
+    assert_int_equal(m.v.exit_id, 1000);
+    assert_int_equal(m.v.pc, target);
+}
+
+static void test_jump_cache(void **state)
+{
+    uint8_t *second = m.code + CODE_SIZE / 2;
+    struct host_compile_opts opts = {.first_exit_id = 2000};
+    uint32_t va = 0x00345679; /* Thumb */
+    struct jump_cache_entry *e = &m.jump_cache[va >> 1 & (JUMP_CACHE_SIZE - 1)];
+
+    (void)state;
+    for (uint16_t value = 0; value < IR_GLOBALS; value++) {
+        new_block();
+        op(IR_OP_EXIT_LOOKUP)->imm = 0x4321;
+        assert_int_equal(host_compile(&block, &m.tramp, (uintptr_t)m.code, second, (uintptr_t)second, 4096, &opts, &m.out), 0);
+        new_block();
+        op(IR_OP_EXIT_IND)->a = value;
+        assert_true(compile(&block, 0));
+        m.v.gpr[value] = va;
+        *e = (struct jump_cache_entry){.va = va, .tag = block.flags, .code = (uintptr_t)second};
+        assert_int_equal(run(), VCPU_EXIT_LOOKUP);
+        assert_int_equal(m.v.pc, 0x4321);
+        assert_int_equal(m.v.gpr[value], va);
+        e->tag ^= 2;
+        assert_int_equal(run(), VCPU_EXIT_INDIRECT);
+        assert_int_equal(m.v.pc, va);
+        e->tag ^= 2;
+        e->va ^= 1;
+        assert_int_equal(run(), VCPU_EXIT_INDIRECT);
+        e->va ^= 1;
+        m.v.poll = 1;
+        assert_int_equal(run(), VCPU_EXIT_POLL);
+        assert_int_equal(m.v.pc, va);
+    }
+}
+
+/* Too little room, too many exits: -1, and nothing beyond the room is touched. */
+static void test_limits(void **state)
+{
+    static struct host_code out;
+    struct host_compile_opts opts = {0};
+    uint8_t *at = m.code + m.tramp.size;
+
+    (void)state;
+    counting_loop();
+    for (uint32_t cap = 0; cap < 200; cap++) {
+        memset(at, 0xcc, 512);
+        int r = host_compile(&block, &m.tramp, (uintptr_t)m.code, at, (uintptr_t)at, cap, &opts, &out);
+        assert_true(r == -1 || out.size <= cap);
+        for (uint32_t k = cap; k < 512; k++)
+            assert_int_equal(at[k], 0xcc);
+    }
+    new_block();
+    for (unsigned k = 0; k <= HOST_MAX_EXITS; k++) {
+        struct ir_insn *i = op(IR_OP_EXIT_Z);
+        i->a = 0;
+        i->imm = PC + 4 * k;
+    }
+    op(IR_OP_EXIT)->imm = PC + 4;
+    assert_false(compile(&block, 0));
+    new_block(); /* no exit at the end */
+    assert_false(compile(&block, 0));
+}
+
+/* More temporaries alive at once than registers, up to the number of spill slots; one more is refused. */
+static void test_spilling(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n <= VCPU_SPILL_SLOTS + 4; n++) {
+        new_block();
+        uint16_t t[VCPU_SPILL_SLOTS + 4], sum;
+        for (unsigned k = 0; k < n; k++) {
+            t[k] = ir_temp(&block);
+            alu(IR_OP_ADD, t[k], 1, k * k);
+        }
+        sum = ir_temp(&block);
+        alu(IR_OP_MOV, sum, IR_NONE, 0);
+        uint32_t want = 0;
+        for (unsigned k = 0; k < n; k++) {
+            struct ir_insn *i = alu(IR_OP_EOR, sum, sum, 0);
+            i->b = t[n - 1 - k];
+            i->shift = IR_ROR;
+            i->shamt = 3;
+            uint32_t v = m.v.gpr[1] + (n - 1 - k) * (n - 1 - k);
+            want ^= v >> 3 | v << 29;
+        }
+        struct ir_insn *i = alu(IR_OP_MOV, 2, IR_NONE, 0);
+        i->b = sum;
+        op(IR_OP_EXIT_LOOKUP)->imm = PC;
+        bool fits = compile(&block, 0);
+        assert_true(fits || n > VCPU_SPILL_SLOTS);
+        if (!fits)
+            continue;
+        assert_int_equal(run(), VCPU_EXIT_LOOKUP);
+        assert_int_equal(m.v.gpr[2], want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_blocks),
+        cmocka_unit_test(test_linked_loop), cmocka_unit_test(test_poll),     cmocka_unit_test(test_budget),   cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_jump_cache),  cmocka_unit_test(test_limits),   cmocka_unit_test(test_spilling), cmocka_unit_test(test_random_blocks),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
