@@ -2,8 +2,9 @@
  * vop_fp.c: scalar floating point: SSE does the arithmetic under the guest's MXCSR, and a fix-up call (ir_insn.fn) what it does differently.
  *
  * x86 and the guest agree on every result that is not a NaN. So the result is tested (a NaN is unordered with itself) and stored only when it is
- * a number; otherwise the helper does the operation again from the unchanged operands. Conversions to integers test the range first, so that
- * no exception is raised that the guest would not raise.
+ * a number; otherwise the helper does the operation again from the unchanged operands. They agree on exceptions too but for Underflow: the guest
+ * looks whether the result is tiny before it is rounded, x86 after. The smallest normal number is the only result where that can differ.
+ * Conversions to integers test the range first, so that no exception is raised that the guest would not raise.
  */
 #include <arch/x86/vop_impl.h>
 
@@ -35,11 +36,27 @@ static void finish(struct x86_emitter *e, const struct ir_insn *i, bool dbl, uns
     store_fp(e, dbl, i->d, x);
 }
 
+/* Leave to the fix-up when the number in x, rounded just now, is the smallest normal one. */
+static void check_tiny(struct x86_emitter *e, bool dbl, unsigned x)
+{
+    x86_v_rr(e, X86_VMOVD_GX | (dbl ? X86_VW : 0), X86_RAX, x);
+    x86_alu_rr(e, X86_ADD, dbl ? 8 : 4, X86_RAX, X86_RAX); /* without the sign */
+    if (dbl) {
+        x86_rorx_rr(e, 8, X86_RAX, X86_RAX, 53);
+        x86_alu_ri(e, X86_CMP, 8, X86_RAX, 1);
+    } else {
+        x86_alu_ri(e, X86_CMP, 4, X86_RAX, 0x01000000);
+    }
+    x86_vop_fixup(e, X86_E);
+}
+
 /* d = a op b, negated for FNMUL (row->is_signed) */
 void vop_arith(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
     load_fp(e, i, X0, i->a);
     x86_v_rrm(e, opc_of(i, r), X0, X0, x86_state(i->b));
+    if ((i->imm2 & 0xffff) != IR_VOP_FADD && (i->imm2 & 0xffff) != IR_VOP_FSUB) /* whose tiny results are exact */
+        check_tiny(e, IS_DOUBLE(i), X0);
     if (r->is_signed) {
         sign_mask(e, i, X1);
         x86_v_rrr(e, X86_VPXOR, X0, X0, X1);
@@ -62,6 +79,7 @@ void vop_mac(struct x86_emitter *e, const struct ir_insn *i, const struct vop_ro
 
     load_fp(e, i, X1, i->a);
     x86_v_rrm(e, opc_of(i, r), X1, X1, x86_state(i->b));
+    check_tiny(e, dbl, X1);
     load_fp(e, i, X0, i->d);
     switch ((enum ir_vop)(i->imm2 & 0xffff)) {
     case IR_VOP_FMLA:
@@ -87,6 +105,7 @@ void vop_fma(struct x86_emitter *e, const struct ir_insn *i, const struct vop_ro
     load_fp(e, i, X0, i->d);
     load_fp(e, i, X1, i->a);
     x86_v_rrm(e, opc_of(i, r), X0, X1, x86_state(i->b));
+    check_tiny(e, IS_DOUBLE(i), X0);
     finish(e, i, IS_DOUBLE(i), X0);
 }
 
@@ -129,6 +148,8 @@ void vop_fcvt(struct x86_emitter *e, const struct ir_insn *i, const struct vop_r
 {
     load_fp(e, i, X0, i->a);
     x86_v_rrr(e, opc_of(i, r), X0, X0, X0);
+    if (IS_DOUBLE(i))
+        check_tiny(e, false, X0);
     finish(e, i, !IS_DOUBLE(i), X0);
 }
 
