@@ -7,6 +7,7 @@
 #include <hypervisor/error.h>
 #include <hypervisor/event.h>
 #include <hypervisor/options.h>
+#include <hypervisor/signals.h>
 #include <hypervisor/terminal.h>
 #include <poll.h>
 #include <pthread.h>
@@ -396,9 +397,11 @@ static int open_unix(struct serial *s, const struct options *o)
         return 0;
     error_report("waiting for a connection on the socket '%s'", s->path);
     int client;
+    signals_unblock();
     do {
         client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
     } while (client < 0 && errno == EINTR);
+    signals_block();
     if (client < 0) {
         error_report("no connection on the socket '%s': %s", s->path, strerror(errno));
         return -1;
@@ -416,7 +419,7 @@ static int open_stdio(struct serial *s)
 {
     /* Descriptors that were closed at the start stand as /dev/null opened the wrong way round (main.c); a write says which. */
     if (write(STDOUT_FILENO, "", 0) < 0) {
-        error_report("standard output cannot be written: it is closed");
+        error_report("standard output cannot be written: %s", errno == EBADF ? "it is closed" : strerror(errno));
         return -1;
     }
     s->in_fd = STDIN_FILENO;

@@ -45,6 +45,7 @@ int main(int argc, char **argv)
         break;
     }
     int code = EXIT_FAILURE;
+    signals_block();
     if (log_open(options.log_file) == 0) {
         if (vm_create(&vm, &options) == 0) {
             code = vm_run(&vm);

@@ -34,6 +34,12 @@ void signals_block(void)
     signal(SIGPIPE, SIG_IGN); /* a write says EPIPE */
 }
 
+void signals_unblock(void)
+{
+    sigset_t s = taken();
+    pthread_sigmask(SIG_UNBLOCK, &s, NULL);
+}
+
 static void stop_process(void)
 {
     terminal_restore();

@@ -13,4 +13,7 @@ void signals_stop(struct vm *vm);
 /* Block the signals that signals_start() will take, so that threads made before it inherit the mask. */
 void signals_block(void);
 
+/* For a wait at the start that a signal is to end by ending the process. */
+void signals_unblock(void);
+
 #endif
