@@ -18,7 +18,11 @@ static void write_and_switch(struct arm_cpu *c, uint32_t *field, uint64_t value)
 static void dacr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { write_and_switch(c, &c->cp15.dacr, value); }
 static void contextidr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { write_and_switch(c, &c->cp15.contextidr, value); }
 static void sctlr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { write_and_switch(c, &c->cp15.sctlr, value); }
-static void ttbcr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { write_and_switch(c, &c->cp15.ttbcr, value); }
+/* Without Security Extensions the short format has no PD0 and PD1; reserved bits of the long format are zero. */
+static void ttbcr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value)
+{
+    write_and_switch(c, &c->cp15.ttbcr, value & (value >> 31 & 1 ? 0xffc73f87u : 7));
+}
 
 static uint64_t *ttbr_of(struct arm_cpu *c, uint32_t key)
 {

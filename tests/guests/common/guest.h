@@ -43,8 +43,8 @@ uint32_t in_mode(unsigned mode, uint32_t (*fn)(uint32_t), uint32_t arg);
 uint32_t in_user(uint32_t (*fn)(uint32_t), uint32_t arg);
 _Noreturn void power_off(void);
 
-uint32_t read32(uint32_t va), read16(uint32_t va), read8(uint32_t va), read32_user(uint32_t va), read_multiple(uint32_t va), read_exclusive(uint32_t va);
-uint64_t read64(uint32_t va);
+uint32_t read32(uint32_t va), read16(uint32_t va), read8(uint32_t va), read_multiple(uint32_t va), read_exclusive(uint32_t va);
+void read64(uint32_t va), read32_user(uint32_t va); /* for its faults */
 void write32(uint32_t va, uint32_t x), write16(uint32_t va, uint32_t x), write8(uint32_t va, uint32_t x), write32_user(uint32_t va, uint32_t x);
 uint32_t call(uint32_t va); /* branch there; a prefetch abort comes back */
 

@@ -105,11 +105,11 @@ user_exit:
     ACCESS read32, ldr r0, [r0]
     ACCESS read16, ldrh r0, [r0]
     ACCESS read8, ldrb r0, [r0]
-    ACCESS read64, ldrd r0, r1, [r0]
+    ACCESS read64, ldrd r2, r3, [r0]
     ACCESS write32, str r1, [r0]
     ACCESS write16, strh r1, [r0]
     ACCESS write8, strb r1, [r0]
-    ACCESS read32_user, ldrt r0, [r0]
+    ACCESS read32_user, ldrt r2, [r0]
     ACCESS write32_user, strt r1, [r0]
     ACCESS read_multiple, ldm r0, {r1, r2}
     ACCESS read_exclusive, ldrex r0, [r0]
