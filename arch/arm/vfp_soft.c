@@ -98,9 +98,9 @@ static bool round_up(enum fp_round mode, bool sign, bool odd, unsigned rem)
 
 static unsigned remainder_class(u128 x, unsigned shift)
 {
-    if (shift > 127)
+    if (shift > 128)
         return x != 0; /* far below half */
-    u128 rem = x & (((u128)1 << shift) - 1), half = (u128)1 << (shift - 1);
+    u128 rem = shift == 128 ? x : x & (((u128)1 << shift) - 1), half = (u128)1 << (shift - 1);
     return rem == 0 ? 0 : rem < half ? 1 : rem == half ? 2 : 3;
 }
 
