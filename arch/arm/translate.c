@@ -160,6 +160,7 @@ struct lookahead {
     struct arm_translator *t;
     const struct arm_decoder *decoder;
     unsigned branches; /* targets still to be looked at */
+    uint32_t end;      /* of the bytes looked at */
 };
 
 static const uint8_t *code_at(const struct arm_translator *t, uint32_t pc, unsigned len)
@@ -217,6 +218,7 @@ static unsigned flags_live_at(struct lookahead *l, uint32_t pc)
         bool in_it = it != 0;
         it = it_advance(it);
         pc += i.size;
+        l->end = pc > l->end ? pc : l->end;
 
         live |= cond_reads[cond] & pending;
         if (i.row->translate == tr_b || i.row->translate == tr_cbz) {
@@ -247,10 +249,15 @@ static unsigned flags_live_at(struct lookahead *l, uint32_t pc)
 
 static uint8_t exit_live(struct arm_translator *t, uint32_t target)
 {
-    struct lookahead l = {t, t->cpu->decoder, LOOKAHEAD_DEEP};
+    struct lookahead l = {t, t->cpu->decoder, LOOKAHEAD_DEEP, 0};
     if ((target & 1) != t->thumb)
         return IR_NZCV;
-    return (uint8_t)(flags_live_at(&l, target & ~1u) & IR_NZCV);
+    unsigned live = flags_live_at(&l, target & ~1u);
+    if (live != IR_NZCV) { /* the block rests on those bytes too: they count as its own */
+        uint32_t size = l.end - (t->in->pc & ~1u);
+        t->b->size = size > t->b->size ? size : t->b->size;
+    }
+    return (uint8_t)live;
 }
 
 /* --- exits ------------------------------------------------------------------------------------------------------- */
