@@ -36,6 +36,13 @@ int batch_build(struct batch *b, const struct piece *pieces, unsigned n, uint64_
     for (unsigned i = 0; i < ISA_DATA_SIZE / 4; i++)
         b->pattern[i] = i % 2 ? interesting_word(&r) : (uint32_t)interesting_double(&r);
     for (unsigned i = 0; i < n; i++) {
+        if (pieces[i].same_code) {
+            b->cases[i] = b->cases[i - (unsigned)pieces[i].same_code];
+            uint32_t pc = b->cases[i].in.pc;
+            b->cases[i].in = *pieces[i].state;
+            b->cases[i].in.pc = pc;
+            continue;
+        }
         at = ((at + 3) & ~3u) + 4 * (at / 64 % 8); /* now and then across pages */
         at += gen_offset(pieces[i].gen, pieces[i].first_unit) % 4;
         uint32_t bytes = gen_emit(pieces[i].gen, pieces[i].first_unit, pieces[i].units, ISA_CODE_BASE + at, b->code + at, &b->cases[i]);

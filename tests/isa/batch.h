@@ -20,6 +20,7 @@ struct piece {
     const struct gen_case *gen;
     unsigned first_unit, units;
     const struct isa_state *state; /* instead of the case's own, or NULL */
+    int same_code;                 /* > 0: runs the code of the piece that many before this one, which is of the same case */
 };
 
 struct batch {

@@ -289,32 +289,40 @@ static unsigned code_bytes(const struct gen_case *c)
     return bytes;
 }
 
-static void random_state(struct builder *b)
+static void random_state(struct rng *r, bool thumb, struct isa_state *s)
 {
-    struct isa_state *s = &b->c->in;
-
     memset(s, 0, sizeof(*s));
     for (unsigned i = 0; i < 15; i++)
-        s->r[i] = interesting_word(b->r);
+        s->r[i] = interesting_word(r);
     for (unsigned i = 0; i < 32; i++)
-        s->d[i] = interesting_double(b->r);
-    s->cpsr = 0x10 | (b->c->thumb ? 0x20 : 0) | (rnd(b->r) & 0xf8000000) | (rnd(b->r) & 0x000f0000);
-    s->fpscr = rnd(b->r) & 0xf0000000;
-    if (chance(b->r, 40)) /* QC, AHP, DN, FZ, RMode, and cumulative flags */
-        s->fpscr |= rnd(b->r) & 0x0fc0009f;
-    if (chance(b->r, 30))
+        s->d[i] = interesting_double(r);
+    s->cpsr = 0x10 | (thumb ? 0x20 : 0) | (rnd(r) & 0xf8000000) | (rnd(r) & 0x000f0000);
+    s->fpscr = rnd(r) & 0xf0000000;
+    if (chance(r, 40)) /* QC, AHP, DN, FZ, RMode, and cumulative flags */
+        s->fpscr |= rnd(r) & 0x0fc0009f;
+    if (chance(r, 30))
         s->fpscr &= ~0x07c00000u;
+}
+
+void gen_state(const struct gen_case *c, uint64_t seed, uint32_t number, struct isa_state *out)
+{
+    struct rng r = {.s = (~seed << 32 | number) * 0xd1342543de82ef95u};
+
+    r.s = (uint64_t)rnd(&r) << 32 | rnd(&r);
+    random_state(&r, c->thumb, out);
 }
 
 void gen_make(const struct gen *g, const struct gen_options *o, uint64_t seed, uint32_t number, struct gen_case *c)
 {
-    struct rng r = {.s = seed * 0xd1342543de82ef95u + number * 0x9e3779b97f4a7c15u};
+    struct rng r = {.s = (seed << 32 | number) * 0xd1342543de82ef95u};
     struct builder b = {.g = g, .o = o, .r = &r, .c = c};
-    unsigned want = 1 + below(&r, o->units);
+    unsigned want;
 
     memset(c, 0, sizeof(*c));
+    r.s = (uint64_t)rnd(&r) << 32 | rnd(&r); /* neighbours must not run through the same sequence */
+    want = 1 + below(&r, o->units);
     c->thumb = g->n_pick[0] == 0 || (g->n_pick[1] && chance(&r, 50));
-    random_state(&b);
+    random_state(&r, c->thumb, &c->in);
     for (int tries = 0; c->n_units < want && tries < 200; tries++) {
         unsigned start = c->n;
         int row = g->pick[c->thumb][below(&r, (uint32_t)g->n_pick[c->thumb])];

@@ -74,6 +74,9 @@ int gen_init(struct gen *g, const struct gen_options *o); /* 0, or -1: a pattern
 void gen_free(struct gen *g);
 void gen_make(const struct gen *g, const struct gen_options *o, uint64_t seed, uint32_t number, struct gen_case *out);
 
+/* Another random state for the same code. */
+void gen_state(const struct gen_case *c, uint64_t seed, uint32_t number, struct isa_state *out);
+
 /* Write `units` units from `first_unit` on and the final UDF to `code` (ISA_CASE_BYTES room), which will stand at guest address `pc`, and fill *c. pc has the
  * alignment that unit has in the whole case (gen_offset()). Returns the number of bytes. */
 unsigned gen_offset(const struct gen_case *g, unsigned unit); /* bytes before a unit */

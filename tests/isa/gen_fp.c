@@ -57,7 +57,10 @@ static bool neon_memory(struct builder *b, const struct gen_row *r, uint32_t *wo
     }
     if (m != 15 && m != 13)
         fix(f, m, interesting_word(b->r));
-    fix(f, n, pick_address(b, 32, chance(b->r, 60) ? 32 : 1));
+    uint32_t ea = pick_address(b, 32, chance(b->r, 60) ? 32 : 1);
+    if (r->row->translate == tr_n_ldst_multiple && field_get(r, *word, 'a') == 3) /* QEMU checks 256-bit alignment as 128-bit */
+        ea &= ~31u;
+    fix(f, n, ea);
     f->multi = true;
     return true;
 }
