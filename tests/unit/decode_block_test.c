@@ -354,6 +354,111 @@ static void memory_instructions_can_be_restarted(void **state UNUSED)
     assert_true(done > 10000);
 }
 
+/* --- any code ---------------------------------------------------------------------------------------------------- */
+
+static bool ends_block(const struct ir_insn *x)
+{
+    return x->op == IR_OP_EXIT || x->op == IR_OP_EXIT_IND || x->op == IR_OP_EXIT_LOOKUP || x->op == IR_OP_EXIT_RAISED ||
+           (x->op == IR_OP_CALL && x->mem & IR_CALL_NORETURN);
+}
+
+static bool is_branch(const struct ir_insn *x) { return x->op >= IR_OP_BR && x->op <= IR_OP_BRNZ; }
+
+/* What dbt/ir.h asks of a block. NULL, or what is wrong. */
+static const char *invalid(uint32_t *at)
+{
+    static bool defined[IR_TEMP0 + IR_MAX_TEMPS];
+    static uint8_t label[IR_MAX_LABELS]; /* 1 = branched to, 2 = placed */
+    memset(defined, 0, sizeof(defined));
+    memset(label, 0, sizeof(label));
+    if (block.n == 0 || block.n > IR_MAX_INSNS || block.n_temps > IR_MAX_TEMPS - 1 || block.n_labels > IR_MAX_LABELS - 1)
+        return "too much";
+    if (block.n_guest == 0 || block.n_guest > IR_MAX_GUEST_INSNS || block.size == 0)
+        return "no instruction";
+    if (!ends_block(&block.insn[block.n - 1]))
+        return "end is open";
+    for (uint32_t k = 0; k < block.n; k++) {
+        const struct ir_insn *x = &block.insn[*at = k];
+        if (x->op >= IR_OP_COUNT)
+            return "operation";
+        if (x->op == IR_OP_VOP)
+            continue; /* operands are state offsets */
+        bool reads_d = x->op == IR_OP_ST || x->op == IR_OP_BFI || x->op == IR_OP_UMLAL || x->op == IR_OP_SMLAL;
+        bool reads_d2 = x->op == IR_OP_STX || x->op == IR_OP_UMLAL || x->op == IR_OP_SMLAL;
+        const uint16_t reads[4] = {x->a, x->b, reads_d ? x->d : IR_NONE, reads_d2 ? x->d2 : IR_NONE};
+        for (unsigned r = 0; r < 4; r++)
+            if (reads[r] != IR_NONE && (reads[r] == 15 || reads[r] >= IR_TEMP0 + block.n_temps || (reads[r] >= IR_TEMP0 && !defined[reads[r]])))
+                return "operand";
+        if (!reads_d && x->d != IR_NONE && (x->d == 15 || x->d >= IR_TEMP0 + block.n_temps))
+            return "destination";
+        if (!reads_d && x->d != IR_NONE)
+            defined[x->d] = true;
+        if (!reads_d2 && x->d2 != IR_NONE)
+            defined[x->d2] = true;
+        if (is_branch(x)) {
+            if (x->imm >= block.n_labels || label[x->imm] & 2)
+                return "branch";
+            label[x->imm] |= 1;
+        }
+        if (x->op == IR_OP_LABEL) {
+            if (x->imm >= block.n_labels || label[x->imm] & 2)
+                return "label";
+            label[x->imm] |= 2;
+        }
+        if (x->op >= IR_OP_AND && x->op <= IR_OP_MVN && (x->fset & IR_V || (x->fset & IR_C && !x->shamt)))
+            return "flags";
+    }
+    for (unsigned k = 0; k < block.n_labels; k++)
+        if (label[k] == 1)
+            return "label never placed";
+    return NULL;
+}
+
+static void any_code_gives_valid_ir(void **state UNUSED)
+{
+    static _Alignas(8) uint16_t code[2048];
+    uint64_t s = 42;
+    for (unsigned n = 0; n < 60000; n++) {
+        unsigned start = (s >> 40) % 2040, thumb = n & 1;
+        if (n % 16 == 0)
+            start = 2047 - (n >> 4) % 4; /* at the page end */
+        for (unsigned k = 0; k < 2048; k++) {
+            s = s * 6364136223846793005u + 1442695040888963407u;
+            uint16_t w = (uint16_t)(s >> 48);
+            if (!thumb && k % 2 && s & 0x700000000) /* mostly instructions that are always executed, of all tables */
+                w = (uint16_t)((w & 0x0fff) | (s & 0x800000000 ? 0xf000 : 0xe000));
+            if (thumb && (s >> 32 & 15) == 0)
+                w = (uint16_t)(0xbf00 | (w & 0xff)); /* IT */
+            code[k] = w;
+            if (k > 80 && k < start - 2u) /* only what is translated needs to be new */
+                k = start - 2;
+            if (k > start + 140)
+                break;
+        }
+        if (!thumb)
+            start &= ~1u;
+        uint32_t flags = (uint32_t)(s >> 20) & 0x7f;
+        if (thumb && n % 8 == 1)
+            flags |= (0x08 | (uint32_t)(s >> 30 & 0xf7)) << ARM_BF_IT_SHIFT;
+        struct guest_translate_in in = {
+            .pc = BASE + 2 * start + thumb,
+            .flags = flags,
+            .max_insns = n % 5 ? 64 : 1 + (n >> 3) % 8,
+            .code = (const uint8_t *)(code + start),
+            .code_len = 2 * (2048 - start),
+            .code2 = n % 3 ? (const uint8_t *)code : NULL,
+        };
+        guest_translate(&cpu->v, &in, &block);
+        uint32_t at = 0;
+        const char *what = invalid(&at);
+        if (what) {
+            char text[200];
+            ir_print(&block.insn[at], text, sizeof(text));
+            fail_msg("case %u, pc %08x, insn %u of %u: %s: %s", n, in.pc, at, block.n, what, text);
+        }
+    }
+}
+
 static int setup(void **state UNUSED)
 {
     cpu = calloc(1, ARM_DECODER_OFFSET + arm_decoder_size());
@@ -392,6 +497,7 @@ int main(void)
         cmocka_unit_test(sctlr_a_checks_every_access),
         cmocka_unit_test(big_endian_data),
         cmocka_unit_test(memory_instructions_can_be_restarted),
+        cmocka_unit_test(any_code_gives_valid_ir),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
