@@ -54,6 +54,8 @@ static void write_thunk_call(struct x86_emitter *e, unsigned saved_bytes)
     x86_mov_rm(e, 4, X86_RCX, x86_base(X86_RSP, (int32_t)saved_bytes + 16));
     x86_mov_rm(e, 4, X86_R8, x86_base(X86_RSP, (int32_t)saved_bytes + 8));
     x86_call_r(e, X86_RAX);
+    /* C leaves the high half of a 32-bit result undefined; in a value's register it is zero (shift.c). */
+    x86_mov_rr(e, 4, X86_RAX, X86_RAX);
 }
 
 static void write_call_full(struct x86_emitter *e)
