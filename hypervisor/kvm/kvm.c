@@ -81,7 +81,7 @@ static void destroy(struct vm *vm)
         close(k->vm_fd);
     if (k->kvm_fd >= 0)
         close(k->kvm_fd);
-    kvm_memory_release(k);
+    kvm_memory_release(k, vm);
     free(k);
 }
 

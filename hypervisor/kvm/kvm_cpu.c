@@ -76,6 +76,17 @@ static int set_cpuid(struct kvm_state *k, bool *xsave)
     return 0;
 }
 
+/*
+ * The type of the TSS in TR: VT-x demands a busy one. SVM takes both, and QEMU's emulation of it finds the I/O permission map only with an
+ * available one.
+ */
+static uint8_t tss_type(void)
+{
+    uint32_t a, b, c, d;
+
+    return __get_cpuid(0, &a, &b, &c, &d) && b == signature_AMD_ebx ? 9 : 11;
+}
+
 void kvm_set_segments(struct kvm_sregs *s, unsigned cpl)
 {
     const struct kvm_segment code = {.limit = 0xffffffff,
@@ -97,7 +108,7 @@ void kvm_set_segments(struct kvm_sregs *s, unsigned cpl)
 
     s->cs = code;
     s->ds = s->es = s->fs = s->gs = s->ss = data;
-    s->tr = (struct kvm_segment){.base = VM_TSS, .limit = VM_TSS_SIZE - 1, .selector = VM_TSS_SEL, .type = 11, .present = 1};
+    s->tr = (struct kvm_segment){.base = VM_TSS, .limit = VM_TSS_SIZE - 1, .selector = VM_TSS_SEL, .type = tss_type(), .present = 1};
     s->ldt = (struct kvm_segment){.type = 2, .unusable = 1};
     s->gdt.base = VM_GDT;
     s->gdt.limit = VM_GDT_SIZE - 1;

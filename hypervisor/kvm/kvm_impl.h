@@ -36,6 +36,7 @@ struct kvm_state {
     struct kvm_run *run;
     size_t run_size;
     struct kvm_region region[REGION_COUNT];
+    uint8_t *machine_ram; /* vm->ram as the machine made it; ours stands in its place until release */
     struct vm_boot_info *boot; /* in REGION_CONTROL */
     uint64_t entry;            /* of the image */
     uint32_t image_flags[VM_IMAGE_MAX / VM_LARGE_PAGE]; /* PF_* of the segments on each large page */
@@ -51,7 +52,7 @@ int kvm_open(char *why, size_t cap);
 
 /* All return 0, or -1 after error_report(). What they made is released by kvm_memory_release() and closing the descriptors. */
 int kvm_memory_create(struct kvm_state *k, struct vm *vm);
-void kvm_memory_release(struct kvm_state *k);
+void kvm_memory_release(struct kvm_state *k, struct vm *vm);
 int kvm_cpu_setup(struct kvm_state *k);
 
 /* Host address of `len` bytes at the VM's (virtual = physical) address va, or NULL. */
