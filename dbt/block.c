@@ -1,8 +1,8 @@
 /*
  * block.c: the table of translated blocks, and how they are linked, unlinked and evicted.
  *
- * Invariants: a live block is in the hash, in the lists of its one or two RAM pages, and only live blocks are targets of linked exits or of
- * jump caches. Killing a block leaves its host code in place: it may be running (a fault handler kills), and runs on to its next exit,
+ * Invariants: a live block is in the hash, in the lists of its one or two RAM pages, and only live blocks are targets of linked exits or of the
+ * jump cache. Killing a block leaves its host code in place: it may be running (a fault handler kills), and runs on to its next exit,
  * whose stub leads to the dispatcher. Code memory is reused only by evicting a whole region, which only the dispatcher does.
  */
 #include <dbt/engine_impl.h>
@@ -45,6 +45,11 @@ uint32_t block_find(struct engine *e, uint32_t pa, uint32_t pc, uint32_t flags, 
     return NONE;
 }
 
+void jump_cache_flush(struct engine *e)
+{
+    memset(e->jump_cache, 0xff, JUMP_CACHE_SIZE * sizeof(*e->jump_cache));
+}
+
 /* --- links --- */
 
 static void exit_unlink(struct engine *e, uint32_t x)
@@ -68,11 +73,10 @@ void exit_link(struct engine *e, uint32_t x, uint32_t to)
     struct exit *t = &e->exit[x];
     struct block *b = &e->block[to];
 
-    exit_unlink(e, x);
-    /* Within a page the target's mapping is the source's; beyond it, the guard compares what the source relied on. A block that straddles
-     * depends on a second page that no guard looks at: it is reached through jump caches only. */
-    if (b->page[1] != NONE)
+    if (t->to == to) /* its guard failed, and what it compares has been put right */
         return;
+    exit_unlink(e, x);
+    /* Within a page the target's mapping is the source's; beyond it, the guard compares what the source relied on. */
     if (t->guard)
         host_patch_guard(e->code_rw + t->guard, itlb_entry(t->target, b->pa));
     host_patch_jump(e->code_rw + t->patch, e->code_rx + t->patch, e->code_rx + b->code);
@@ -122,11 +126,9 @@ void block_kill(struct engine *e, uint32_t b)
     uint32_t va = e->block[b].pc;
 
     block_detach(e, b);
-    for (unsigned n = 0; n < e->n_views; n++) {
-        struct jump_cache_entry *j = &e->view[n].jump_cache[va >> 1 & (JUMP_CACHE_SIZE - 1)];
-        if (e->view[n].used && j->va == va)
-            j->va = j->tag = ~0u;
-    }
+    struct jump_cache_entry *j = &e->jump_cache[jump_cache_index(va)];
+    if (j->va == va)
+        j->va = j->tag = ~0u;
 }
 
 void block_kill_page(struct engine *e, uint32_t page)
@@ -145,9 +147,7 @@ static void region_evict(struct engine *e, unsigned n)
     for (uint32_t i = 0; i < r->n_blocks; i++)
         if (e->block[first + i].live)
             block_detach(e, first + i);
-    for (unsigned w = 0; w < e->n_views; w++)
-        if (e->view[w].used)
-            view_flush_code(&e->view[w]);
+    jump_cache_flush(e);
     r->code = r->start;
     r->n_blocks = r->n_exits = r->n_faults = 0;
     e->v->stats->cache_evictions++;

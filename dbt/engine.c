@@ -43,7 +43,7 @@ uint64_t engine_heap_size(const struct engine_config *c, uint64_t ram_size)
            REGION_COUNT * ((uint64_t)blocks_per_region((uint32_t)code) * sizeof(struct block) + (uint64_t)exits_per_region((uint32_t)code) * sizeof(struct exit) +
                            (uint64_t)faults_per_region((uint32_t)code) * sizeof(struct host_fault_point)) +
            hash_size((uint32_t)code) * sizeof(uint32_t) + pages * sizeof(struct ram_page) + mib * (sizeof(uint32_t) + sizeof(uint16_t)) +
-           c->view_count * sizeof(struct view) + (uint64_t)leaf_count(c) * sizeof(struct leaf) + 64 * 64;
+           JUMP_CACHE_SIZE * sizeof(struct jump_cache_entry) + c->view_count * sizeof(struct view) + (uint64_t)leaf_count(c) * sizeof(struct leaf) + 64 * 64;
 }
 
 static bool allocate(struct engine *e)
@@ -62,6 +62,7 @@ static bool allocate(struct engine *e)
            (e->fault = take(e, (uint64_t)REGION_COUNT * e->faults_per_region * sizeof(*e->fault))) &&
            (e->hash = take(e, (e->hash_mask + 1ull) * sizeof(*e->hash))) && (e->page = take(e, (uint64_t)e->n_pages * sizeof(*e->page))) &&
            (e->section_head = take(e, mib * sizeof(*e->section_head))) && (e->code_pages = take(e, mib * sizeof(*e->code_pages))) &&
+           (e->jump_cache = take(e, JUMP_CACHE_SIZE * sizeof(*e->jump_cache))) &&
            (e->view = take(e, (uint64_t)e->n_views * sizeof(*e->view))) && (e->leaf = take(e, (uint64_t)e->n_leaves * sizeof(*e->leaf)));
 }
 
@@ -94,6 +95,8 @@ struct engine *engine_create(struct vm_shared *shared, struct platform *p)
     v->shared = shared;
     v->stats = &shared->stats;
     v->excl_addr = ~0u;
+    v->jump_cache = e->jump_cache;
+    jump_cache_flush(e);
     e->budget_start = v->insn_budget = c->insn_budget ? (int64_t)c->insn_budget : INT64_MAX;
     shared->poll_va = (uint64_t)(uintptr_t)&v->poll;
     shared->deadline_tsc = UINT64_MAX;
@@ -218,6 +221,7 @@ static uint64_t following_page(struct engine *e, uint32_t va)
     if (guest_walk(e->v, &cur_view(e)->regime, next, &t) != 0 || !(t.rights & GUEST_RIGHT_X) || page_of(e, t.pa) == NONE)
         return 0;
     view_note_exec(e, e->cur, next, &t);
+    cur_view(e)->itlb[next >> 12 & (ITLB_SIZE - 1)] = itlb_entry(next, t.pa);
     return t.pa;
 }
 
@@ -234,8 +238,8 @@ static uint32_t find_block(struct engine *e)
     if (b == NONE)
         b = block_translate(e, pc, flags, pa, page1);
     if (e->block[b].live && !(e->cfg.flags & ENGINE_NO_CHAIN))
-        cur_view(e)->jump_cache[va >> 1 & (JUMP_CACHE_SIZE - 1)] =
-            (struct jump_cache_entry){.va = pc, .tag = flags, .code = e->code_rx + e->block[b].code};
+        e->jump_cache[jump_cache_index(pc)] = (struct jump_cache_entry){
+            .va = pc, .tag = flags, .code = e->code_rx + e->block[b].code, .itlb = itlb_entry(va, pa), .slot = itlb_slot(va)};
     return b;
 }
 

@@ -53,14 +53,15 @@ struct region {
 #define RP_CODE  1u /* holds live blocks and is write-protected in all views */
 #define RP_LAZY  2u /* written too often while holding code: stays writable; its blocks are checked at instruction-cache maintenance */
 #define RP_LAZY_AFTER 8 /* code-page write faults before a page becomes lazy */
+#define RP_CLEAN_ENOUGH 16 /* checks that find nothing changed before a lazy page is protected again */
 
 struct ram_page {
     uint32_t blocks;  /* first block << 1 | which, or NONE */
     uint32_t wmap;    /* first writable small mapping: view << 20 | vpn, or NONE */
     uint32_t lazy_next; /* list of lazy pages */
     uint8_t flags;
-    uint8_t writes;
-    uint16_t pad;
+    uint8_t writes; /* while it held code */
+    uint16_t clean; /* lazy: checks in a row that found nothing changed */
 };
 
 /* --- views --- */
@@ -70,9 +71,10 @@ struct ram_page {
 /* Entry of a leaf (4 KiB page) or of l1 (1 MiB section): RAM page number << 12 | flags */
 #define VE_MAPPED BIT(0)  /* present in the window */
 #define VE_WRITE  BIT(1)  /* present writable */
-#define VE_EXEC   BIT(2)  /* instructions have been looked up here: jump cache or itlb may know it */
+#define VE_EXEC   BIT(2)  /* instructions have been looked up here: the view's itlb may know it */
 #define VE_NG     BIT(3)  /* belongs to the view's ASID */
 /* l1 only */
+#define VE_LARGE  BIT(4)  /* of l1: a leaf with pages, or a section, that came from something larger than itself */
 #define VE_LEAF   BIT(8)  /* bits 31..12: leaf number */
 
 struct leaf {
@@ -85,13 +87,13 @@ struct view {
     bool used;
     bool owned; /* holds non-global entries: belongs to regime.ttbr0/asid; otherwise serves any */
     bool stale; /* TLB maintenance happened: re-walk before use */
+    bool giant; /* shows part of a 1 GiB block */
     uint32_t entries; /* non-zero entries of leaves, and sections */
     uint64_t last_use;
     uint64_t l1_used[L1_COUNT / 64];
     uint32_t l1[L1_COUNT];
     uint32_t section_next[L1_COUNT]; /* list of writable sections over a MiB of RAM: view << 12 | index */
     uint64_t itlb[ITLB_SIZE];
-    struct jump_cache_entry jump_cache[JUMP_CACHE_SIZE];
 };
 
 #define VIEW_CACHE_SIZE 64
@@ -127,6 +129,8 @@ struct engine {
     uint32_t *section_head;    /* per MiB of RAM: writable section mappings */
     uint16_t *code_pages;      /* per MiB of RAM: pages with RP_CODE */
     uint32_t lazy_head;
+
+    struct jump_cache_entry *jump_cache;
 
     /* views */
     unsigned n_views, cur;     /* cur: index of the current view */
@@ -166,6 +170,7 @@ struct region *block_reserve(struct engine *e, uint32_t code_bytes);
 uint32_t block_insert(struct engine *e, struct region *r, const struct block *key, const struct host_code *hc);
 void block_kill(struct engine *e, uint32_t b);
 void block_kill_page(struct engine *e, uint32_t page);
+void jump_cache_flush(struct engine *e);
 void exit_link(struct engine *e, uint32_t x, uint32_t to);
 uint32_t block_at_code(struct engine *e, uint64_t rip); /* NONE when rip is not in a block */
 const struct host_fault_point *block_fault_point(struct engine *e, uint32_t b, uint64_t rip);

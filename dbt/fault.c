@@ -91,6 +91,9 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
             block_kill(e, b);
         return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
     }
+    uint32_t entry = *view_entry(e, w, va);
+    if (!(entry & VE_MAPPED) || (ctx->is_write && !(entry & VE_WRITE)))
+        e->same_faults = 0; /* the mapping is really missing: code that is written and run in turn faults here for ever */
     if (e->same_faults) /* the platform has lost what the view says is mapped (it may: see its own limits) */
         view_forget(e, e->cur, va);
     view_map(e, e->cur, va, &t, ctx->is_write);

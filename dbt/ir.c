@@ -150,6 +150,7 @@ static const char *const op_name[IR_OP_COUNT] = {
     [IR_OP_BRCC] = "brcc",     [IR_OP_BRZ] = "brz",       [IR_OP_BRNZ] = "brnz",     [IR_OP_EXIT] = "exit",     [IR_OP_EXIT_CC] = "exit_cc",
     [IR_OP_EXIT_Z] = "exit_z", [IR_OP_EXIT_NZ] = "exit_nz", [IR_OP_EXIT_IND] = "exit_ind", [IR_OP_EXIT_LOOKUP] = "exit_lookup",
     [IR_OP_EXIT_RAISED] = "exit_raised",
+    [IR_OP_GUARD] = "guard",
 };
 
 static const char *const cc_name[] = {"eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "al"};

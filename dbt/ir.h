@@ -106,6 +106,10 @@ enum ir_op {
     /* SIMD and floating point on CPU state: see ir_vop.h. vop in imm2's low 16 bits.. d, a, b are NOT values here: */
     IR_OP_VOP, /* state[d] = vop(state[a], state[b]): byte offsets from struct vcpu; imm = immediate operand, mem = element/vector size per vop */
 
+    /* First in a block whose code goes on in another page: leave through the dispatcher unless the view fetches page imm (a guest address) from the
+     * physical page number imm2. */
+    IR_OP_GUARD,
+
     /* local control flow, forward only */
     IR_OP_LABEL, /* imm = label number */
     IR_OP_BR,    /* imm = label */

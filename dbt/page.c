@@ -90,9 +90,11 @@ void page_written(struct engine *e, uint32_t page)
     }
 }
 
-static void kill_changed(struct engine *e, uint32_t page)
+/* Kill the page's blocks that memory no longer agrees with; returns how many. */
+static unsigned kill_changed(struct engine *e, uint32_t page)
 {
     uint32_t l = e->page[page].blocks;
+    unsigned killed = 0;
 
     while (l != NONE) {
         uint32_t b = l >> 1;
@@ -107,29 +109,44 @@ static void kill_changed(struct engine *e, uint32_t page)
             memcpy(code + head, ram_ptr(e->shared, page_pa(k->page[1]), k->size - head), k->size - head);
             p = code;
         }
-        if (code_sum(p, k->size) != k->sum)
+        if (code_sum(p, k->size) != k->sum) {
             block_kill(e, b);
+            killed++;
+        }
     }
+    return killed;
+}
+
+static void check_lazy(struct engine *e, uint32_t page)
+{
+    struct ram_page *p = &e->page[page];
+
+    p->clean = kill_changed(e, page) ? 0 : p->clean + 1;
 }
 
 void page_lazy_check(struct engine *e, uint32_t page)
 {
     if (page != NONE) {
         if (e->page[page].flags & RP_LAZY)
-            kill_changed(e, page);
+            check_lazy(e, page);
         return;
     }
     uint32_t *link = &e->lazy_head;
     while (*link != NONE) {
-        struct ram_page *p = &e->page[*link];
-        kill_changed(e, *link);
-        if (p->blocks == NONE) { /* nothing left: an ordinary page again */
-            p->flags &= ~RP_LAZY;
-            p->writes = 0;
-            *link = p->lazy_next;
-        } else {
+        uint32_t n = *link;
+        struct ram_page *p = &e->page[n];
+        check_lazy(e, n);
+        if (p->blocks != NONE && p->clean < RP_CLEAN_ENOUGH) {
             link = &p->lazy_next;
+            continue;
         }
+        *link = p->lazy_next;
+        p->flags &= ~RP_LAZY;
+        p->clean = 0;
+        if (p->blocks != NONE)
+            page_make_code(e, n); /* has settled */
+        else
+            p->writes = 0; /* nothing left: an ordinary page again */
     }
 }
 

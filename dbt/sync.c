@@ -64,6 +64,41 @@ static void sync_section(struct engine *e, unsigned n, uint32_t va)
     view_remove_section(e, n, i);
 }
 
+static void sync_l1(struct engine *e, unsigned n, unsigned i)
+{
+    uint32_t l1 = e->view[n].l1[i];
+
+    if (!(l1 & VE_LEAF)) {
+        sync_section(e, n, i << 20);
+        return;
+    }
+    for (uint32_t k = 0; k < LEAF_COUNT; k++)
+        if (e->leaf[l1 >> 12].e[k])
+            sync_page(e, n, (i * LEAF_COUNT + k) << 12, &e->leaf[l1 >> 12].e[k]);
+}
+
+/* Maintenance that names one address takes all of the block the address was translated by. When that may have been larger than the page or the
+ * section entry that is there, look at all it can have covered. Returns false when the entry of the address alone will do. */
+#define LARGEST_AROUND 16u /* l1 entries of a supersection; 1 GiB blocks count for the whole view */
+static bool sync_larger(struct engine *e, unsigned n, uint32_t va)
+{
+    struct view *w = &e->view[n];
+    unsigned first = ALIGN_DOWN(va >> 20, LARGEST_AROUND);
+    bool larger = false;
+
+    if (w->giant) {
+        view_sync(e, n);
+        return true;
+    }
+    for (unsigned i = first; i < first + LARGEST_AROUND; i++) {
+        if (w->l1[i] & VE_LARGE) {
+            sync_l1(e, n, i);
+            larger |= i == va >> 20;
+        }
+    }
+    return larger;
+}
+
 void view_sync(struct engine *e, unsigned n)
 {
     struct view *w = &e->view[n];
@@ -73,14 +108,7 @@ void view_sync(struct engine *e, unsigned n)
     for (unsigned word = 0; word < L1_COUNT / 64; word++) {
         for (uint64_t bits = w->l1_used[word]; bits; bits &= bits - 1) {
             unsigned i = word * 64 + (unsigned)__builtin_ctzll(bits);
-            if (!(w->l1[i] & VE_LEAF)) {
-                sync_section(e, n, i << 20);
-                continue;
-            }
-            uint32_t leaf = w->l1[i] >> 12;
-            for (uint32_t k = 0; k < LEAF_COUNT; k++)
-                if (e->leaf[leaf].e[k])
-                    sync_page(e, n, (i * LEAF_COUNT + k) << 12, &e->leaf[leaf].e[k]);
+            sync_l1(e, n, i);
         }
     }
     plat_flush(e->plat);
@@ -131,6 +159,13 @@ void engine_tlb_va(struct vcpu *v, uint32_t va, int asid)
         struct view *w = &e->view[n];
         if (!w->used || w->stale)
             continue;
+        if (n == e->cur || w->owned) {
+            if (sync_larger(e, n, va))
+                continue;
+        } else if (w->giant || w->l1[va >> 20] & VE_LARGE) {
+            w->stale = true; /* re-walked when used, by the tables it is used with then */
+            continue;
+        }
         uint32_t *entry = view_entry(e, w, va);
         if (!*entry && n == e->cur) {
             map_new_page(e, n, va);

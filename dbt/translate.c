@@ -33,6 +33,15 @@ static void log_code(struct engine *e, uint64_t addr, const uint8_t *code, uint3
     }
 }
 
+/* The instruction straddles: the block holds only where its second page is what it was. */
+static void guard_second_page(struct ir_block *ir, uint32_t va, uint64_t pa)
+{
+    memmove(ir->insn + 1, ir->insn, ir->n * sizeof(ir->insn[0]));
+    memmove(ir->exit_live + 1, ir->exit_live, ir->n * sizeof(ir->exit_live[0]));
+    ir->insn[0] = (struct ir_insn){.op = IR_OP_GUARD, .d = IR_NONE, .d2 = IR_NONE, .a = IR_NONE, .b = IR_NONE, .imm = va, .imm2 = (uint32_t)(pa >> 12)};
+    ir->n++;
+}
+
 uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t pa, uint64_t page1_pa)
 {
     uint64_t start = e->cfg.flags & ENGINE_TIME ? rdtsc() : 0;
@@ -57,6 +66,8 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
         r = block_reserve(e, BLOCK_CODE_MAX);
         opts.first_exit_id = (uint32_t)(r - e->region) * e->exits_per_region + r->n_exits;
         guest_translate(e->v, &in, ir);
+        if (ir->size > room && page1_pa)
+            guard_second_page(ir, va + room, page1_pa);
         ir_flag_liveness(ir);
         if (host_compile(ir, &e->tramp, e->code_rx, e->code_rw + r->code, e->code_rx + r->code, r->code_end - r->code, &opts, e->hc) == 0)
             break;

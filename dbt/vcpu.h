@@ -24,21 +24,29 @@ enum vcpu_exit {
     VCPU_EXIT_BUDGET,   /* pc is set (block not executed); insn_budget ran out */
 };
 
-/* One entry of a view's jump cache: where code for a guest address starts. Looked up inline by translated code with
- * index (va >> 1) & (JUMP_CACHE_SIZE - 1). */
+/* One entry of the jump cache: where code for a guest address starts. Looked up inline by translated code. One cache serves all views: an entry holds in a view whose itlb has its page, so that processes that run the
+ * same code at the same address share entries. */
 #define JUMP_CACHE_BITS 12
 #define JUMP_CACHE_SIZE (1u << JUMP_CACHE_BITS)
 struct jump_cache_entry {
     uint32_t va;   /* guest address, bit 0 = alternate instruction set; ~0 = empty (bit pattern no target has) */
     uint32_t tag;  /* block flags the target was translated for */
     uint64_t code; /* host address */
+    uint64_t itlb; /* what the current view's itlb must have ... */
+    uint64_t slot; /* ... at this byte offset */
 };
-_Static_assert(sizeof(struct jump_cache_entry) == 16, "indexed by translated code");
+#define JUMP_CACHE_ENTRY_LG2 5
+_Static_assert(sizeof(struct jump_cache_entry) == 1 << JUMP_CACHE_ENTRY_LG2, "indexed by translated code");
+
+/* Index of an address: the top bits of a product, because user and kernel code share low address bits. Translated code computes the same. */
+#define JUMP_CACHE_FACTOR 0x9e3779b1u
+static inline uint32_t jump_cache_index(uint32_t va) { return va * JUMP_CACHE_FACTOR >> (32 - JUMP_CACHE_BITS); }
 
 /* One view's record of which physical page instructions of a virtual page come from, direct-mapped by virtual page
  * number. Entry = (vpn << 32) | (ppn << 1) | 1, or 0. Compared by the guards of cross-page exits. */
 #define ITLB_BITS 9
 #define ITLB_SIZE (1u << ITLB_BITS)
+static inline uint32_t itlb_slot(uint32_t va) { return (va >> 12 & (ITLB_SIZE - 1)) * 8; } /* byte offset */
 static inline uint64_t itlb_entry(uint32_t va, uint64_t pa)
 {
     return (uint64_t)(va >> 12) << 32 | (uint64_t)(uint32_t)(pa >> 12) << 1 | 1;
@@ -50,7 +58,7 @@ struct vcpu {
     uint32_t poll;              /* 4: non-zero asks translated code to come back; written by other threads */
     uint32_t pc;                /* 8: guest pc, bit 0 = alternate instruction set (Thumb) */
     uint32_t restart;           /* 12: guest-specific word that goes with pc (ARM: ITSTATE) */
-    struct jump_cache_entry *jump_cache; /* 16: of the current view */
+    struct jump_cache_entry *jump_cache; /* 16 */
     uint64_t *itlb;             /* 24: of the current view */
     int64_t insn_budget;        /* 32: counts down when ENGINE_COUNT_INSNS */
     uint32_t exit_id;           /* 40 */

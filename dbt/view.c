@@ -32,23 +32,11 @@ uint32_t *view_entry(struct engine *e, struct view *w, uint32_t va)
 void view_flush_code(struct view *w)
 {
     memset(w->itlb, 0, sizeof(w->itlb));
-    memset(w->jump_cache, 0xff, sizeof(w->jump_cache));
 }
 
 void view_flush_code_page(struct view *w, uint32_t va)
 {
-    uint32_t vpn = va >> 12;
-    /* an instruction may straddle into this page */
-    struct jump_cache_entry *j = &w->jump_cache[((vpn << 12) - 2) >> 1 & (JUMP_CACHE_SIZE - 1)];
-
-    if ((j->va & ~1u) == (vpn << 12) - 2)
-        j->va = j->tag = ~0u;
-    w->itlb[vpn & (ITLB_SIZE - 1)] = 0;
-    for (unsigned i = 0; i < PAGE_SIZE / 2; i++) {
-        j = &w->jump_cache[((vpn << 11) + i) & (JUMP_CACHE_SIZE - 1)];
-        if (j->va >> 12 == vpn)
-            j->va = j->tag = ~0u;
-    }
+    w->itlb[va >> 12 & (ITLB_SIZE - 1)] = 0;
 }
 
 /* --- sections --- */
@@ -97,8 +85,9 @@ void view_split_section(struct engine *e, unsigned n, uint32_t i)
         return;
     }
     struct leaf *leaf = &e->leaf[w->l1[i] >> 12];
+    w->l1[i] |= VE_LARGE;
     for (uint32_t k = 0; k < LEAF_COUNT; k++) {
-        leaf->e[k] = old + (k << 12);
+        leaf->e[k] = (old & ~VE_LARGE) + (k << 12);
         if (old & VE_WRITE)
             wmap_add(e, (old >> 12) + k, n, i * LEAF_COUNT + k);
     }
@@ -198,7 +187,7 @@ void view_drop(struct engine *e, unsigned n)
     }
     view_flush_code(w);
     w->entries = 0;
-    w->owned = w->stale = w->used = false;
+    w->owned = w->stale = w->giant = w->used = false;
     e->v->stats->view_recycles++;
 }
 
@@ -208,6 +197,8 @@ static void view_own(struct view *w, const struct guest_translation *t)
 {
     if (t->ng)
         w->owned = true;
+    if (t->lg2 > 24)
+        w->giant = true;
 }
 
 static bool whole_section_in_ram(const struct engine *e, uint32_t first_page) { return first_page + LEAF_COUNT <= e->n_pages; }
@@ -252,7 +243,7 @@ static void map_sections(struct engine *e, unsigned n, uint32_t va, uint32_t pag
         uint32_t keep = w->l1[k] & VE_EXEC;
         if (!w->l1[k])
             w->entries++;
-        l1_set(w, k, page << 12 | VE_MAPPED | (write ? VE_WRITE : 0) | (t->ng ? VE_NG : 0) | keep);
+        l1_set(w, k, page << 12 | VE_MAPPED | (write ? VE_WRITE : 0) | (t->ng ? VE_NG : 0) | (t->lg2 > 20 ? VE_LARGE : 0) | keep);
         if (write) {
             uint32_t *head = &e->section_head[page / LEAF_COUNT];
             w->section_next[k] = *head;
@@ -297,6 +288,8 @@ void view_map(struct engine *e, unsigned n, uint32_t va, const struct guest_tran
     }
 
     need_leaf(e, n, i);
+    if (t->lg2 > 12)
+        w->l1[i] |= VE_LARGE;
     uint32_t *entry = view_entry(e, w, va);
     bool writable = (t->rights & GUEST_RIGHT_W) && !(e->page[page].flags & RP_CODE);
     unsigned rights = writable ? PLAT_R | PLAT_W : PLAT_R;
@@ -343,10 +336,12 @@ void view_note_exec(struct engine *e, unsigned n, uint32_t va, const struct gues
     if (!(w->l1[i] & VE_LEAF) && section_fits(e, va, t, &first) && (!w->l1[i] || w->l1[i] >> 12 == first)) {
         if (!w->l1[i])
             w->entries++;
-        l1_set(w, i, w->l1[i] | first << 12 | VE_EXEC | (t->ng ? VE_NG : 0));
+        l1_set(w, i, w->l1[i] | first << 12 | VE_EXEC | (t->ng ? VE_NG : 0) | (t->lg2 > 20 ? VE_LARGE : 0));
         return;
     }
     need_leaf(e, n, i);
+    if (t->lg2 > 12)
+        w->l1[i] |= VE_LARGE;
     uint32_t *entry = view_entry(e, w, va);
     if (*entry && *entry >> 12 != page)
         view_unmap_entry(e, n, va, entry);
@@ -405,7 +400,6 @@ static void view_enter(struct engine *e, unsigned n, const struct guest_regime *
     w->last_use = ++e->tick;
     if (n != e->cur) {
         e->cur = n;
-        e->v->jump_cache = w->jump_cache;
         e->v->itlb = w->itlb;
         plat_set_window(e->plat, n);
         e->v->stats->view_switches++;

@@ -76,7 +76,11 @@ static void csselr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value)
 static void wfi_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value UNUSED) { arm_wait_for_interrupt(c); }
 
 /* Only the fields of coprocessors 10 and 11 and the Advanced SIMD and D32 disable bits are there; the rest is RAZ/WI. */
-static void cpacr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { c->cp15.cpacr = (uint32_t)value & 0xc0f00000u; }
+static void cpacr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value)
+{
+    c->cp15.cpacr = (uint32_t)value & 0xc0f00000u;
+    arm_fp_usable_update(c);
+}
 
 /* Interrupts that are signalled, masked or not. */
 static uint64_t isr_read(struct arm_cpu *c, uint32_t key UNUSED)

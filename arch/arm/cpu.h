@@ -35,11 +35,9 @@ enum arm_bank { BANK_USR, BANK_FIQ, BANK_IRQ, BANK_SVC, BANK_ABT, BANK_UND, BANK
 #define ARM_BF_PRIV    BIT(0) /* privileged mode */
 #define ARM_BF_BE      BIT(1) /* CPSR.E */
 #define ARM_BF_ALIGN   BIT(2) /* SCTLR.A: every access is checked */
-#define ARM_BF_VFP     BIT(3) /* VFP/Advanced SIMD usable: CPACR grants access and FPEXC.EN */
 #define ARM_BF_SYSMODE BIT(4) /* mode is USR or SYS (no SPSR) */
 #define ARM_BF_VFP_RM  (3u << 5) /* not default FPSCR behaviour: bit 5 = RMode/FZ/DN differ from 0 */
 #define ARM_BF_IT_SHIFT 8     /* 8 bits: ITSTATE at block entry */
-#define ARM_BF_CPACR   BIT(17) /* CPACR grants access to VFP/Advanced SIMD (FPEXC.EN may be clear) */
 #define ARM_BF_SWPEN   BIT(16) /* SCTLR.SW */
 
 struct arm_cp15 {
@@ -83,6 +81,7 @@ struct arm_cpu {
     uint8_t fp_n, fp_z, fp_c, fp_v; /* FPSCR.NZCV, each 0 or 1, read as four bytes by IR_OP_LDF */
     uint32_t fpscr;   /* without NZCV; cumulative bits OR-ed with MXCSR's on reading */
     uint32_t fpexc;
+    uint8_t fp_usable[2]; /* [privileged]: CPACR grants access and FPEXC.EN; kept by arm_fp_usable_update() */
     uint32_t mxcsr;   /* host MXCSR for scalar VFP that corresponds to fpscr */
     uint32_t mxcsr_neon; /* host MXCSR for Advanced SIMD: standard FPSCR (round to nearest, flush to zero, default NaN) */
     uint64_t fp_scratch[8] __attribute__((aligned(16))); /* of translated VFP/Advanced SIMD code, within one guest instruction */
@@ -121,6 +120,7 @@ uint32_t arm_spsr_read(const struct arm_cpu *c);
 void arm_spsr_write(struct arm_cpu *c, uint32_t value, uint32_t mask);
 
 void arm_cp15_reset(struct arm_cpu *c);
+void arm_fp_usable_update(struct arm_cpu *c); /* after FPEXC or CPACR changed */
 /* Bring the levels of shared->spi_level into the GIC. */
 void arm_gic_latch(struct arm_cpu *c);
 /* Is an interrupt signalled by the GIC and not masked? */

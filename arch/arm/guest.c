@@ -25,6 +25,15 @@ void guest_reset(struct vcpu *v)
     v->excl_addr = ~0u;
 }
 
+void arm_fp_usable_update(struct arm_cpu *c)
+{
+    unsigned cp10 = c->cp15.cpacr >> 20 & 3; /* 01: privileged only, 11: full access */
+    bool on = c->fpexc & FPEXC_EN;
+
+    c->fp_usable[0] = on && cp10 == 3;
+    c->fp_usable[1] = on && (cp10 & 1);
+}
+
 uint32_t guest_block_flags(const struct vcpu *v)
 {
     const struct arm_cpu *c = arm_cpu_of_const(v);
@@ -40,13 +49,6 @@ uint32_t guest_block_flags(const struct vcpu *v)
         f |= ARM_BF_ALIGN;
     if (c->cp15.sctlr & BIT(10))
         f |= ARM_BF_SWPEN;
-    /* CPACR.cp10: 01 privileged only, 11 full access */
-    unsigned cp10 = c->cp15.cpacr >> 20 & 3;
-    if (cp10 == 3 || (cp10 == 1 && c->mode != ARM_USR)) {
-        f |= ARM_BF_CPACR;
-        if (c->fpexc & FPEXC_EN)
-            f |= ARM_BF_VFP;
-    }
     if (c->fpscr & 0x03c00000u) /* DN, FZ, RMode */
         f |= BIT(5);
     return f;

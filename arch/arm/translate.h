@@ -19,6 +19,7 @@ struct arm_translator {
     bool thumb;
     bool slow;         /* this instruction's memory accesses go through IR_MEM_SLOW */
     bool ended;        /* the block has its unconditional exit */
+    bool fp_checked;   /* that floating point is on has been checked on every path to here */
     uint8_t cond;      /* condition of the current instruction; the wrapper in translate.c has emitted the skip */
     uint32_t aligned;  /* bit n: register n is known to be a multiple of 4 here */
     uint32_t high;     /* end of the highest instruction translated */

@@ -21,14 +21,9 @@ _Static_assert(offsetof(struct arm_cpu, fp_scratch) + 64 < 0xffff, "VOP operands
 static inline unsigned reg_d(const struct arm_insn *i, char v, char top) { return ARM_F(i, top) << 4 | ARM_F(i, v); }
 static inline unsigned reg_s(const struct arm_insn *i, char v, char top) { return ARM_F(i, v) << 1 | ARM_F(i, top); }
 
-/* Undefined when floating point is off; then nothing else is to be emitted. */
-static inline bool fp_off(struct arm_translator *t, const struct arm_insn *i)
-{
-    if (t->flags & ARM_BF_VFP)
-        return false;
-    tr_undef(t, i);
-    return true;
-}
+/* Raise Undefined when floating point is off, found out once in a block when it runs: blocks are not specialised on it, because the kernel
+ * switches it at nearly every process switch and would have all its blocks twice. */
+void fp_check(struct arm_translator *t);
 
 /* Emit state[d] = vop(state[a], state[b]). */
 struct ir_insn *fp_vop(struct arm_translator *t, enum ir_vop vop, unsigned bytes, uint32_t d, uint32_t a, uint32_t b, uint32_t imm);

@@ -116,10 +116,12 @@ void tr_n_three_same(struct arm_translator *t, const struct arm_insn *i)
     unsigned op = i->row->arg, lg = ARM_F(i, 's'), d = reg_d(i, 'd', 'D'), n = reg_d(i, 'n', 'N'), m = reg_d(i, 'm', 'M');
     bool quad = ARM_F(i, 'Q');
 
-    if ((op < TS_FIRST_FLOAT && !(same[op].sizes >> lg & 1)) || (quad && (same[op].doubleword || (d | n | m) & 1)))
+    if ((op < TS_FIRST_FLOAT && !(same[op].sizes >> lg & 1)) || (quad && (same[op].doubleword || (d | n | m) & 1))) {
         tr_undef(t, i);
-    else if (!fp_off(t, i))
+    } else {
+        fp_check(t);
         emit_same(t, op, lg, ARM_F(i, 'U'), quad, d, n, m);
+    }
 }
 
 /* --- three registers of different lengths --- */
@@ -175,10 +177,12 @@ void tr_n_three_diff(struct arm_translator *t, const struct arm_insn *i)
     unsigned op = i->row->arg, lg = ARM_F(i, 's'), d = reg_d(i, 'd', 'D'), n = reg_d(i, 'n', 'N'), m = reg_d(i, 'm', 'M');
     bool u = ARM_F(i, 'U');
 
-    if (lg == 3 || !diff_allowed(op, lg, u, d, n, m))
+    if (lg == 3 || !diff_allowed(op, lg, u, d, n, m)) {
         tr_undef(t, i);
-    else if (!fp_off(t, i))
+    } else {
+        fp_check(t);
         emit_diff(t, op, lg, u, d, n, m);
+    }
 }
 
 /* --- two registers and a scalar --- */
@@ -204,8 +208,7 @@ void tr_n_scalar(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i);
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     repeat(t, lg, off_scratch(0), 16, m, index);
     if (is_same)
         emit_same(t, op, lg, false, quad, d, n, NEON_SCRATCH);
@@ -249,8 +252,7 @@ void tr_n_shift_imm(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i);
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     if (!ops[op].vop) {
         call(t, arm_neon_helpers[ops[op].helper][lg + (u || ops[op].as_unsigned ? 4 : 0)], neon_pack(d, 0, m, quad, amount));
         return;
@@ -271,10 +273,12 @@ void tr_n_fixed(struct arm_translator *t, const struct arm_insn *i)
     bool quad = ARM_F(i, 'Q'), u = ARM_F(i, 'U');
     unsigned op = ARM_F(i, 'o') ? (u ? NEON_FTOU : NEON_FTOS) : (u ? NEON_FFROMU : NEON_FFROMS);
 
-    if (!(imm & 32) || (quad && (d | m) & 1))
+    if (!(imm & 32) || (quad && (d | m) & 1)) {
         tr_undef(t, i);
-    else if (!fp_off(t, i))
+    } else {
+        fp_check(t);
         call(t, arm_neon_fhelpers[op], neon_pack(d, 0, m, quad, 64 - imm));
+    }
 }
 
 /* --- an immediate --- */
@@ -344,8 +348,7 @@ void tr_n_mov_imm(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i);
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     if ((cmode & 1) && cmode < 12) { /* VORR, VBIC */
         set_vector(t, off_scratch(0), bytes, v);
         fp_vop(t, op ? IR_VOP_BIC : IR_VOP_ORR, bytes, off_d(d), off_d(d), off_scratch(0), 0);
@@ -361,10 +364,12 @@ void tr_n_ext(struct arm_translator *t, const struct arm_insn *i)
     unsigned imm = ARM_F(i, 'i'), d = reg_d(i, 'd', 'D'), n = reg_d(i, 'n', 'N'), m = reg_d(i, 'm', 'M');
     bool quad = ARM_F(i, 'Q');
 
-    if (quad ? (d | n | m) & 1 : imm & 8)
+    if (quad ? (d | n | m) & 1 : imm & 8) {
         tr_undef(t, i);
-    else if (!fp_off(t, i))
+    } else {
+        fp_check(t);
         fp_vop(t, IR_VOP_EXT, quad ? 16 : 8, off_d(d), off_d(n), off_d(m), imm);
+    }
 }
 
 void tr_n_tbl(struct arm_translator *t, const struct arm_insn *i)
@@ -372,11 +377,12 @@ void tr_n_tbl(struct arm_translator *t, const struct arm_insn *i)
     unsigned length = ARM_F(i, 'l') + 1, d = reg_d(i, 'd', 'D'), n = reg_d(i, 'n', 'N'), m = reg_d(i, 'm', 'M');
     bool extend = ARM_F(i, 'o');
 
-    if (n + length > 32)
+    if (n + length > 32) {
         tr_undef(t, i); /* UNPREDICTABLE */
-    else if (fp_off(t, i))
         return;
-    else if (length <= 2 && !extend)
+    }
+    fp_check(t);
+    if (length <= 2 && !extend)
         fp_vop(t, length == 1 ? IR_VOP_TBL1 : IR_VOP_TBL2, 8, off_d(d), off_d(n), off_d(m), 0);
     else
         call(t, arm_neon_tbl, neon_pack(d, n, m, false, length | (extend ? 8 : 0)));
@@ -387,8 +393,10 @@ void tr_n_dup(struct arm_translator *t, const struct arm_insn *i)
     unsigned imm = ARM_F(i, 'i'), d = reg_d(i, 'd', 'D'), m = reg_d(i, 'm', 'M'), lg = imm & 1 ? 0 : imm & 2 ? 1 : 2;
     bool quad = ARM_F(i, 'Q');
 
-    if ((imm & 7) == 0 || (quad && d & 1))
+    if ((imm & 7) == 0 || (quad && d & 1)) {
         tr_undef(t, i);
-    else if (!fp_off(t, i))
+    } else {
+        fp_check(t);
         repeat(t, lg, off_d(d), quad ? 16 : 8, m, imm >> (lg + 1));
+    }
 }

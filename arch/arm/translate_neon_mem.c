@@ -76,8 +76,7 @@ void tr_n_ldst_multiple(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i);
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     check_alignment(t, rn, align ? 4u << align : 1, 1u << lg, !load);
     if (n == 1)
         fp_move_run(t, load, 8 * regs, 1u << lg, off_d(d), (uint16_t)rn, 0);
@@ -140,8 +139,7 @@ void tr_n_ldst_lane(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i);
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     check_alignment(t, rn, l.align, size, !load);
     for (unsigned k = 0; k < n; k++) {
         v[k] = ir_temp(t->b);
@@ -183,8 +181,7 @@ void tr_n_load_all_lanes(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i);
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     unsigned size = 1u << lg;
     uint16_t mem = (uint16_t)(tr_mem(t, size) & ~IR_MEM_ALIGN);
     check_alignment(t, rn, align, size, false);

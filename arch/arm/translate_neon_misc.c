@@ -73,8 +73,7 @@ void tr_n_misc(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i);
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     switch ((enum neon_misc)op) {
     case MI_REV64:
         vop(t, IR_VOP_REV64_8 + x.lg, &x);

@@ -7,6 +7,23 @@
 #include <arch/arm/translate_fp.h>
 #include <arch/arm/translate_int.h>
 
+void fp_check(struct arm_translator *t)
+{
+    if (t->fp_checked)
+        return;
+    uint16_t on = ir_temp(t->b), ok = ir_label(t->b);
+    struct ir_insn *x = ir_emit(t->b, IR_OP_LDE);
+    x->d = on;
+    x->mem = 1;
+    x->imm = ARM_OFF(fp_usable) + (t->flags & ARM_BF_PRIV ? 1 : 0);
+    x = ir_emit(t->b, IR_OP_BRNZ);
+    x->a = on;
+    x->imm = ok;
+    tr_call(t, arm_helper_undef, IR_NONE, IR_NONE, IR_NONE, 0, 0, CALL_STATE | IR_CALL_NORETURN);
+    ir_emit(t->b, IR_OP_LABEL)->imm = ok;
+    t->fp_checked = t->cond == IR_AL;
+}
+
 struct ir_insn *fp_vop(struct arm_translator *t, enum ir_vop vop, unsigned bytes, uint32_t d, uint32_t a, uint32_t b, uint32_t imm)
 {
     struct ir_insn *x = tr_emit(t, IR_OP_VOP);
@@ -44,8 +61,7 @@ void tr_v_arith(struct arm_translator *t, const struct arm_insn *i)
     unsigned op = i->row->arg, d = fp_reg(i, dbl, 'd', 'D'), n = op == VFP_SQRT ? 0 : fp_reg(i, dbl, 'n', 'N'), m = fp_reg(i, dbl, 'm', 'M');
     uint32_t a = op == VFP_SQRT ? m : n;
 
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     op_or_helper(t, vops[op], dbl ? 8 : 4, fp_off_of(dbl, d), fp_off_of(dbl, a), fp_off_of(dbl, m), arm_vfp_arith,
                  vfp_pack(op | (dbl ? VFP_DOUBLE : 0), d, n, m));
 }
@@ -55,8 +71,7 @@ void tr_v_unary(struct arm_translator *t, const struct arm_insn *i)
 {
     bool dbl = is_double(i);
 
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     fp_vop(t, i->row->arg, dbl ? 8 : 4, fp_off_of(dbl, fp_reg(i, dbl, 'd', 'D')), fp_off_of(dbl, fp_reg(i, dbl, 'm', 'M')), IR_NONE, 0);
 }
 
@@ -72,8 +87,7 @@ void tr_v_mov_imm(struct arm_translator *t, const struct arm_insn *i)
 {
     uint32_t imm = ARM_F(i, 'i') << 4 | ARM_F(i, 'j'), sign = (imm & 0x80) << 24, b = imm >> 6 & 1;
 
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     if (is_double(i)) {
         uint32_t high = sign | (b ? 0x3fc00000u : 0x40000000u) | (imm & 0x3f) << 16;
         store_word(t, off_d(reg_d(i, 'd', 'D')), 0);
@@ -89,8 +103,7 @@ void tr_v_compare(struct arm_translator *t, const struct arm_insn *i)
     unsigned d = fp_reg(i, dbl, 'd', 'D'), m = zero ? 0 : fp_reg(i, dbl, 'm', 'M');
     uint32_t imm = vfp_pack(i->row->arg | (quiet ? VFP_CMP_E : 0) | (dbl ? VFP_DOUBLE : 0), d, 0, m);
 
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     op_or_helper(t, quiet ? IR_VOP_FCMPE : IR_VOP_FCMP, dbl ? 8 : 4, ARM_OFF(fp_n), fp_off_of(dbl, d), zero ? IR_NONE : fp_off_of(dbl, m),
                  arm_vfp_compare, imm);
 }
@@ -101,8 +114,7 @@ void tr_v_convert(struct arm_translator *t, const struct arm_insn *i)
     bool from_dbl = is_double(i);
     unsigned d = fp_reg(i, !from_dbl, 'd', 'D'), m = fp_reg(i, from_dbl, 'm', 'M');
 
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     op_or_helper(t, IR_VOP_FCVT, from_dbl ? 8 : 4, fp_off_of(!from_dbl, d), fp_off_of(from_dbl, m), IR_NONE, arm_vfp_convert,
                  vfp_pack(from_dbl ? VFP_DOUBLE : 0, d, 0, m));
 }
@@ -111,8 +123,7 @@ void tr_v_half(struct arm_translator *t, const struct arm_insn *i)
 {
     uint32_t flags = (ARM_F(i, 'o') ? VFP_HALF_TO : 0) | (ARM_F(i, 'T') ? VFP_HALF_TOP : 0);
 
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     tr_call(t, arm_vfp_half, IR_NONE, IR_NONE, IR_NONE, vfp_pack(flags, reg_s(i, 'd', 'D'), 0, reg_s(i, 'm', 'M')), 0, 0);
 }
 
@@ -122,8 +133,7 @@ void tr_v_to_int(struct arm_translator *t, const struct arm_insn *i)
     unsigned d = reg_s(i, 'd', 'D'), m = fp_reg(i, dbl, 'm', 'M');
     uint32_t imm = vfp_pack((to_signed ? VFP_INT_SIGNED : 0) | (fpscr_mode ? VFP_INT_FPSCR : 0) | (dbl ? VFP_DOUBLE : 0), d, 0, m);
 
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     if (fpscr_mode)
         tr_call(t, arm_vfp_to_int, IR_NONE, IR_NONE, IR_NONE, imm, 0, 0);
     else
@@ -134,8 +144,7 @@ void tr_v_from_int(struct arm_translator *t, const struct arm_insn *i)
 {
     bool dbl = is_double(i);
 
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     fp_vop(t, ARM_F(i, 's') ? IR_VOP_FFROMS : IR_VOP_FFROMU, dbl ? 8 : 4, fp_off_of(dbl, fp_reg(i, dbl, 'd', 'D')), off_s(reg_s(i, 'm', 'M')),
            IR_NONE, 0);
 }
@@ -150,8 +159,7 @@ void tr_v_fixed(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i); /* UNPREDICTABLE */
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     tr_call(t, ARM_F(i, 'o') ? arm_vfp_to_fixed : arm_vfp_from_fixed, IR_NONE, IR_NONE, IR_NONE, vfp_pack(flags, d, size - imm5, 0), 0, 0);
 }
 
@@ -166,8 +174,7 @@ void tr_v_vmrs(struct arm_translator *t, const struct arm_insn *i)
     unsigned reg = i->row->arg ? REG_FPSCR : ARM_F(i, 'r'), rt = ARM_F(i, 't');
 
     if (reg == REG_FPSCR) {
-        if (fp_off(t, i))
-            return;
+        fp_check(t);
         if (rt == 15) {
             struct ir_insn *x = tr_emit(t, IR_OP_LDF);
             x->imm = ARM_OFF(fp_n);
@@ -191,8 +198,7 @@ void tr_v_vmsr(struct arm_translator *t, const struct arm_insn *i)
         return;
     }
     if (reg == REG_FPSCR) {
-        if (fp_off(t, i))
-            return;
+        fp_check(t);
         tr_call(t, arm_vfp_fpscr_write, IR_NONE, (uint16_t)rt, IR_NONE, 0, 0, 0);
     } else {
         tr_call(t, arm_vfp_sys_write, IR_NONE, (uint16_t)rt, IR_NONE, reg, 0, CALL_STATE);

@@ -65,8 +65,7 @@ void tr_v_ldst(struct arm_translator *t, const struct arm_insn *i)
     unsigned rn = ARM_F(i, 'n');
     uint32_t imm = ARM_F(i, 'i') * 4;
 
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     if (!ARM_F(i, 'U'))
         imm = 0 - imm;
     if (rn == 15 && !load && t->thumb) {
@@ -90,8 +89,7 @@ void tr_v_ldst_multiple(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i); /* UNPREDICTABLE */
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     uint16_t base = address_base(t, rn, &imm);
     tr_align(t, base, imm, 4, !load);
     fp_move_run(t, load, regs * (dbl ? 8 : 4), dbl ? 8 : 4, dbl ? off_d(d) : off_s(d), base, imm);
@@ -121,11 +119,12 @@ void tr_v_mov_core(struct arm_translator *t, const struct arm_insn *i)
 {
     unsigned rt = ARM_F(i, 't');
 
-    if (rt == 15)
+    if (rt == 15) {
         tr_undef(t, i); /* UNPREDICTABLE */
-    else if (fp_off(t, i))
         return;
-    else if (ARM_F(i, 'o'))
+    }
+    fp_check(t);
+    if (ARM_F(i, 'o'))
         state_to_reg(t, rt, off_s(reg_s(i, 'n', 'N')), 4);
     else
         reg_to_state(t, rt, off_s(reg_s(i, 'n', 'N')), 4);
@@ -141,8 +140,7 @@ void tr_v_mov_pair(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i); /* UNPREDICTABLE */
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     for (unsigned k = 0; k < 2; k++) {
         if (to_core)
             state_to_reg(t, k ? rt2 : rt, off + 4 * k, 4);
@@ -155,10 +153,12 @@ void tr_v_mov_to_lane(struct arm_translator *t, const struct arm_insn *i)
 {
     unsigned size = i->row->arg, rt = ARM_F(i, 't');
 
-    if (rt == 15)
+    if (rt == 15) {
         tr_undef(t, i); /* UNPREDICTABLE */
-    else if (!fp_off(t, i))
+    } else {
+        fp_check(t);
         reg_to_state(t, rt, off_d(reg_d(i, 'n', 'N')) + ARM_F(i, 'i') * size, size);
+    }
 }
 
 void tr_v_mov_from_lane(struct arm_translator *t, const struct arm_insn *i)
@@ -169,8 +169,7 @@ void tr_v_mov_from_lane(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i); /* UNPREDICTABLE */
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     state_to_reg(t, rt, off_d(reg_d(i, 'n', 'N')) + ARM_F(i, 'i') * size, size);
     if (size < 4 && !ARM_F(i, 'U'))
         tr_alu(t, size == 1 ? IR_OP_SXTB : IR_OP_SXTH, (uint16_t)rt, IR_NONE, (uint16_t)rt);
@@ -186,8 +185,7 @@ void tr_v_dup_core(struct arm_translator *t, const struct arm_insn *i)
         tr_undef(t, i);
         return;
     }
-    if (fp_off(t, i))
-        return;
+    fp_check(t);
     reg_to_state(t, rt, off_scratch(0), 4);
     fp_vop(t, dup[be], quad ? 16 : 8, off_d(d), off_scratch(0), IR_NONE, 0);
 }

@@ -85,6 +85,7 @@ uint32_t arm_vfp_sys_write(void *cpu, uint32_t value, uint32_t b UNUSED, uint32_
         arm_helper_undef(cpu, 0, 0, 0, 0);
     if (reg == 8)
         c->fpexc = value & BIT(30); /* EN; there is no subarchitecture state */
+    arm_fp_usable_update(c);
     return 0;
 }
 

@@ -43,7 +43,7 @@ static lower_fn *const lower[IR_OP_COUNT] = {
     [IR_OP_VOP] = lower_vop,       [IR_OP_LABEL] = lower_label,    [IR_OP_BR] = lower_br,          [IR_OP_BRCC] = lower_brcc,
     [IR_OP_BRZ] = lower_brz,       [IR_OP_BRNZ] = lower_brz,       [IR_OP_EXIT] = lower_exit,      [IR_OP_EXIT_CC] = lower_exit_cc,
     [IR_OP_EXIT_Z] = lower_exit_z, [IR_OP_EXIT_NZ] = lower_exit_z, [IR_OP_EXIT_IND] = lower_exit_ind,
-    [IR_OP_EXIT_LOOKUP] = lower_exit_lookup, [IR_OP_EXIT_RAISED] = lower_exit_raised,
+    [IR_OP_EXIT_LOOKUP] = lower_exit_lookup, [IR_OP_EXIT_RAISED] = lower_exit_raised, [IR_OP_GUARD] = lower_guard,
 };
 
 /* A data-processing operation whose result and flags nobody wants. */

@@ -217,6 +217,7 @@ void lower_exit_cc(struct be *be, const struct ir_insn *i);
 void lower_exit_z(struct be *be, const struct ir_insn *i);
 void lower_exit_ind(struct be *be, const struct ir_insn *i);
 void lower_exit_lookup(struct be *be, const struct ir_insn *i);
+void lower_guard(struct be *be, const struct ir_insn *i);
 void lower_exit_raised(struct be *be, const struct ir_insn *i);
 
 /* Record that the host instruction at the current position may fault on a guest access. */

@@ -79,6 +79,27 @@ static void emit_stub(struct be *be, const struct cold *c)
 
 /* --- direct exits --------------------------------------------------------------------------------------------------------------- */
 
+/* Compare the view's record of the page of `va` with `value`. Returns the place of the jump taken when they differ, and in *imm that of the value. */
+static uint32_t emit_guard(struct be *be, uint32_t va, uint64_t value, uint32_t *imm)
+{
+    struct x86_emitter *e = &be->e;
+
+    x86_mov_rm(e, 8, X86_RDX, x86_state(VCPU_OFF(itlb)));
+    *imm = x86_mov_abs(e, X86_RAX, value);
+    x86_alu_mr(e, X86_CMP, 8, x86_base(X86_RDX, (int32_t)itlb_slot(va)), X86_RAX);
+    return x86_jcc(e, X86_NE);
+}
+
+/* At the head of a block: nothing is in scratch registers or EFLAGS yet. */
+void lower_guard(struct be *be, const struct ir_insn *i)
+{
+    uint32_t imm;
+
+    budget_give_back(be, 0);
+    stub_new(be, VCPU_EXIT_LOOKUP, be->b->pc, emit_guard(be, i->imm, itlb_entry(i->imm, (uint64_t)i->imm2 << 12), &imm));
+    budget_take(be, 0);
+}
+
 /* Jump to `target`. Live flags are in memory, the budget is right. */
 static void emit_direct_exit(struct be *be, uint32_t target, uint32_t pc)
 {
@@ -101,12 +122,8 @@ static void emit_direct_exit(struct be *be, uint32_t target, uint32_t pc)
             stub_new(be, VCPU_EXIT_POLL, target, x86_jcc(e, X86_NE));
         }
     }
-    if (guard) {
-        x86_mov_rm(e, 8, X86_RDX, x86_state(VCPU_OFF(itlb)));
-        x->guard = x86_mov_abs(e, X86_RAX, UINT64_MAX);
-        x86_alu_mr(e, X86_CMP, 8, x86_base(X86_RDX, (int32_t)((target >> PAGE_SHIFT & (ITLB_SIZE - 1)) * 8)), X86_RAX);
-        guard_fails = x86_jcc(e, X86_NE);
-    }
+    if (guard)
+        guard_fails = emit_guard(be, target, UINT64_MAX, &x->guard);
     if (!poll || guard)
         x->patch = x86_jmp(e);
     struct cold *c = stub_new(be, VCPU_EXIT_LINK, target, x->patch);
@@ -201,19 +218,26 @@ void lower_exit_ind(struct be *be, const struct ir_insn *i)
     c->reason = VCPU_EXIT_POLL;
     c->reg = (uint8_t)r;
 
-    /* entry = jump_cache + ((va >> 1) & (SIZE - 1)) * 16 */
-    unsigned table = scratch_alloc(be), offset = scratch_alloc(be);
-    x86_mov_rm(e, 8, table, x86_state(VCPU_OFF(jump_cache)));
-    x86_lea(e, 4, offset, x86_index(X86_NOREG, r, 3, 0));
-    x86_alu_ri(e, X86_AND, 4, offset, (JUMP_CACHE_SIZE - 1) << 4);
-    x86_alu_mr(e, X86_CMP, 4, x86_index(table, offset, 0, offsetof(struct jump_cache_entry, va)), r);
-    uint32_t other_va = x86_jcc(e, X86_NE);
-    x86_alu_mi(e, X86_CMP, 4, x86_index(table, offset, 0, offsetof(struct jump_cache_entry, tag)), (int32_t)be->b->flags);
-    c = cold_new(be, COLD_STUB_IND, other_va);
-    c->patch[1] = x86_jcc(e, X86_NE);
+    /* entry = jump_cache + jump_cache_index(va) * size of an entry */
+    unsigned entry = scratch_alloc(be), slot = scratch_alloc(be);
+    x86_imul_rri(e, 4, entry, r, (int32_t)JUMP_CACHE_FACTOR);
+    x86_sh_ri(e, X86_SHR, 4, entry, 32 - JUMP_CACHE_BITS - JUMP_CACHE_ENTRY_LG2);
+    x86_alu_ri(e, X86_AND, 4, entry, (JUMP_CACHE_SIZE - 1) << JUMP_CACHE_ENTRY_LG2);
+    x86_alu_rm(e, X86_ADD, 8, entry, x86_state(VCPU_OFF(jump_cache)));
+    x86_alu_mr(e, X86_CMP, 4, x86_base(entry, offsetof(struct jump_cache_entry, va)), r);
+    c = cold_new(be, COLD_STUB_IND, x86_jcc(e, X86_NE));
     c->reason = VCPU_EXIT_INDIRECT;
     c->reg = (uint8_t)r;
-    x86_jmp_m(e, x86_index(table, offset, 0, offsetof(struct jump_cache_entry, code)));
+    x86_alu_mi(e, X86_CMP, 4, x86_base(entry, offsetof(struct jump_cache_entry, tag)), (int32_t)be->b->flags);
+    c->patch[1] = x86_jcc(e, X86_NE);
+    x86_mov_rm(e, 8, slot, x86_base(entry, offsetof(struct jump_cache_entry, slot)));
+    x86_alu_rm(e, X86_ADD, 8, slot, x86_state(VCPU_OFF(itlb)));
+    x86_mov_rm(e, 8, slot, x86_base(slot, 0));
+    x86_alu_rm(e, X86_CMP, 8, slot, x86_base(entry, offsetof(struct jump_cache_entry, itlb)));
+    c = cold_new(be, COLD_STUB_IND, x86_jcc(e, X86_NE));
+    c->reason = VCPU_EXIT_INDIRECT;
+    c->reg = (uint8_t)r;
+    x86_jmp_m(e, x86_base(entry, offsetof(struct jump_cache_entry, code)));
 }
 
 void lower_exit_lookup(struct be *be, const struct ir_insn *i)

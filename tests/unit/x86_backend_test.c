@@ -1007,7 +1007,7 @@ static void test_jump_cache(void **state)
     uint8_t *second = m.code + CODE_SIZE / 2;
     struct host_compile_opts opts = {.first_exit_id = 2000};
     uint32_t va = 0x00345679; /* Thumb */
-    struct jump_cache_entry *e = &m.jump_cache[va >> 1 & (JUMP_CACHE_SIZE - 1)];
+    struct jump_cache_entry *e = &m.jump_cache[jump_cache_index(va)];
 
     (void)state;
     for (uint16_t value = 0; value < IR_GLOBALS; value++) {
@@ -1018,7 +1018,8 @@ static void test_jump_cache(void **state)
         op(IR_OP_EXIT_IND)->a = value;
         assert_true(compile(&block, 0));
         m.v.gpr[value] = va;
-        *e = (struct jump_cache_entry){.va = va, .tag = block.flags, .code = (uintptr_t)second};
+        *e = (struct jump_cache_entry){.va = va, .tag = block.flags, .code = (uintptr_t)second, .itlb = itlb_entry(va, 0x40000000), .slot = itlb_slot(va)};
+        m.itlb[itlb_slot(va) / 8] = e->itlb;
         assert_int_equal(run(), VCPU_EXIT_LOOKUP);
         assert_int_equal(m.v.pc, 0x4321);
         assert_int_equal(m.v.gpr[value], va);
@@ -1026,6 +1027,9 @@ static void test_jump_cache(void **state)
         assert_int_equal(run(), VCPU_EXIT_INDIRECT);
         assert_int_equal(m.v.pc, va);
         e->tag ^= 2;
+        m.itlb[itlb_slot(va) / 8] ^= 2; /* another physical page */
+        assert_int_equal(run(), VCPU_EXIT_INDIRECT);
+        m.itlb[itlb_slot(va) / 8] ^= 2;
         e->va ^= 1;
         assert_int_equal(run(), VCPU_EXIT_INDIRECT);
         e->va ^= 1;
