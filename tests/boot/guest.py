@@ -76,7 +76,7 @@ def kvm_missing():
 
 def add_arguments(parser):
     """The options every driver has."""
-    parser.add_argument("--armlet", default="build/hypervisor/armlet", help="the armlet binary")
+    parser.add_argument("--armlet", default="build/armlet", help="the armlet binary")
     parser.add_argument("--machine", default="hosted", help="hosted, kvm, auto or qemu")
     parser.add_argument("--kernel", default="armmp", help="armmp, lpae, rt or a file")
     parser.add_argument("--initrd", required=True, help="initramfs made by tools/mkinitramfs")
