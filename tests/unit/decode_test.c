@@ -20,8 +20,8 @@
 
 #include <arch/arm/translate_int.h>
 
-#define SAMPLES_A32 2500000u
-#define SAMPLES_T32 2500000u
+#define SAMPLES_A32 1500000u
+#define SAMPLES_T32 1500000u
 #define SAMPLES_ANY 400000u /* words for the comparison with a search */
 
 static struct arm_decoder *decoder;
