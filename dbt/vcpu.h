@@ -26,7 +26,7 @@ enum vcpu_exit {
 
 /* One entry of the jump cache: where code for a guest address starts. Looked up inline by translated code. One cache serves all views: an entry holds in a view whose itlb has its page, so that processes that run the
  * same code at the same address share entries. */
-#define JUMP_CACHE_BITS 12
+#define JUMP_CACHE_BITS 14
 #define JUMP_CACHE_SIZE (1u << JUMP_CACHE_BITS)
 struct jump_cache_entry {
     uint32_t va;   /* guest address, bit 0 = alternate instruction set; ~0 = empty (bit pattern no target has) */
