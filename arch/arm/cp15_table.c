@@ -356,7 +356,7 @@ const struct cp_row arm_cp_rows[] = {
 
     /* caches and barriers: memory is coherent, only instruction caches matter */
     {C15(0, 7, 0, 4), .access = CP_W, .end = true, .write = wfi_write},
-    {C15(0, 7, 5, 4), .access = CP_W | CP_UW, .nop = true},  /* CP15ISB */
+    {C15(0, 7, 5, 4), .access = CP_W | CP_UW, .end = true},  /* CP15ISB */
     {C15(0, 7, 10, 4), .access = CP_W | CP_UW, .nop = true}, /* CP15DSB */
     {C15(0, 7, 10, 5), .access = CP_W | CP_UW, .nop = true}, /* CP15DMB */
     NOP_W(7, 1, 6),  /* BPIALLIS */

@@ -188,7 +188,7 @@ const struct arm_row arm_a32_rows[] = {
     {"clrex", "1111 0101 0111 ---- ---- ---- 0001 ----", tr_clrex, ROW_FL_KNOWN, 0},
     {"dsb", "1111 0101 0111 ---- ---- ---- 0100 oooo", tr_nop, ROW_FL_KNOWN, 0},
     {"dmb", "1111 0101 0111 ---- ---- ---- 0101 oooo", tr_nop, ROW_FL_KNOWN, 0},
-    {"isb", "1111 0101 0111 ---- ---- ---- 0110 oooo", tr_nop, ROW_FL_KNOWN, 0},
+    {"isb", "1111 0101 0111 ---- ---- ---- 0110 oooo", tr_isb, 0, 0},
     {"srs", "1111 100P U1W0 1101 ---- ---- ---m mmmm", tr_srs, ROW_SYSTEM | ROW_MEM, 0},
     {"rfe", "1111 100P U0W1 nnnn ---- ---- ---- ----", tr_rfe, ROW_SYSTEM | ROW_MEM | ROW_BRANCH, 0},
     {"blx", "1111 101H iiii iiii iiii iiii iiii iiii", tr_blx_imm, ROW_BRANCH, 0},

@@ -106,7 +106,7 @@ const struct arm_row arm_t32_rows[] = {
     {"clrex", "11110 0 111011 ---- 10-0 ---- 0010 ----", tr_clrex, ROW_FL_KNOWN, 0},
     {"dsb", "11110 0 111011 ---- 10-0 ---- 0100 oooo", tr_nop, ROW_FL_KNOWN, 0},
     {"dmb", "11110 0 111011 ---- 10-0 ---- 0101 oooo", tr_nop, ROW_FL_KNOWN, 0},
-    {"isb", "11110 0 111011 ---- 10-0 ---- 0110 oooo", tr_nop, ROW_FL_KNOWN, 0},
+    {"isb", "11110 0 111011 ---- 10-0 ---- 0110 oooo", tr_isb, 0, 0},
     {"bxj", "11110 0 111100 mmmm 10-0 ---- ---- ----", tr_bx, ROW_BRANCH, 0},
     {"subs", "11110 0 111101 ---- 10-0 ---- iiiiiiii", tr_subs_pc, ROW_SYSTEM | ROW_BRANCH, 0},
     {"mrs", "11110 0 11111 R mmmm 10-0 dddd --1M ----", tr_mrs_banked, ROW_SYSTEM, 0},

@@ -407,6 +407,15 @@ void tr_nop(struct arm_translator *t UNUSED, const struct arm_insn *i UNUSED)
 {
 }
 
+/* The instructions after it are fetched anew: code that has changed before must not be in this block. */
+void tr_isb(struct arm_translator *t, const struct arm_insn *i UNUSED)
+{
+    if (t->itstate || t->cond < IR_AL)
+        tr_exit_lookup_next(t);
+    else
+        tr_exit(t, t->next_pc | t->thumb);
+}
+
 /* NOP, YIELD, WFE, WFI, SEV, DBG; unallocated hints are NOPs. */
 void tr_hint(struct arm_translator *t, const struct arm_insn *i)
 {
