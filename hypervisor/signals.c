@@ -84,7 +84,8 @@ static void signal_ready(void *arg, short revents UNUSED)
             terminal_enter();
             break;
         default:
-            say_sender(&i);
+            if (!atomic_load(&vm->quit))
+                say_sender(&i);
             vm_request_quit(vm, 0);
         }
     }
