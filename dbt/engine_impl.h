@@ -87,6 +87,7 @@ struct view {
     bool used;
     bool owned; /* holds non-global entries: belongs to regime.ttbr0/asid; otherwise serves any */
     bool stale; /* TLB maintenance happened: re-walk before use */
+    bool large; /* an entry has, or has had, VE_LARGE */
     bool giant; /* shows part of a 1 GiB block */
     uint32_t entries; /* non-zero entries of leaves, and sections */
     uint64_t last_use;

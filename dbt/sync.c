@@ -72,9 +72,20 @@ static void sync_l1(struct engine *e, unsigned n, unsigned i)
         sync_section(e, n, i << 20);
         return;
     }
-    for (uint32_t k = 0; k < LEAF_COUNT; k++)
-        if (e->leaf[l1 >> 12].e[k])
-            sync_page(e, n, (i * LEAF_COUNT + k) << 12, &e->leaf[l1 >> 12].e[k]);
+    uint32_t *entry = e->leaf[l1 >> 12].e;
+    struct guest_translation t;
+    uint32_t first = NONE;
+    unsigned keeps = 0; /* flags an entry may have and be right, when the leaf stands for one section at RAM page `first` */
+
+    if (guest_walk(e->v, &e->view[n].regime, (uint32_t)i << 20, &t) == 0 && usable(e, &t) && t.lg2 >= 20) {
+        first = page_of(e, t.pa);
+        keeps = VE_MAPPED | (t.rights & GUEST_RIGHT_W ? VE_WRITE : 0) | (t.rights & GUEST_RIGHT_X ? VE_EXEC : 0) | (t.ng ? VE_NG : 0);
+    }
+    for (uint32_t k = 0; k < LEAF_COUNT; k++) {
+        if (!entry[k] || (first != NONE && entry[k] >> 12 == first + k && !(entry[k] & 0xfff & ~keeps) && !(entry[k] & VE_NG) == !t.ng))
+            continue;
+        sync_page(e, n, (i * LEAF_COUNT + k) << 12, &entry[k]);
+    }
 }
 
 /* Maintenance that names one address takes all of the block the address was translated by. When that may have been larger than the page or the
@@ -86,6 +97,8 @@ static bool sync_larger(struct engine *e, unsigned n, uint32_t va)
     unsigned first = ALIGN_DOWN(va >> 20, LARGEST_AROUND);
     bool larger = false;
 
+    if (!w->large)
+        return false;
     if (w->giant) {
         view_sync(e, n);
         return true;

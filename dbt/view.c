@@ -86,6 +86,7 @@ void view_split_section(struct engine *e, unsigned n, uint32_t i)
     }
     struct leaf *leaf = &e->leaf[w->l1[i] >> 12];
     w->l1[i] |= VE_LARGE;
+    w->large = true;
     for (uint32_t k = 0; k < LEAF_COUNT; k++) {
         leaf->e[k] = (old & ~VE_LARGE) + (k << 12);
         if (old & VE_WRITE)
@@ -187,7 +188,7 @@ void view_drop(struct engine *e, unsigned n)
     }
     view_flush_code(w);
     w->entries = 0;
-    w->owned = w->stale = w->giant = w->used = false;
+    w->owned = w->stale = w->large = w->giant = w->used = false;
     e->v->stats->view_recycles++;
 }
 
@@ -197,6 +198,8 @@ static void view_own(struct view *w, const struct guest_translation *t)
 {
     if (t->ng)
         w->owned = true;
+    if (t->lg2 > 20)
+        w->large = true;
     if (t->lg2 > 24)
         w->giant = true;
 }
@@ -290,6 +293,7 @@ void view_map(struct engine *e, unsigned n, uint32_t va, const struct guest_tran
     need_leaf(e, n, i);
     if (t->lg2 > 12)
         w->l1[i] |= VE_LARGE;
+    w->large = true;
     uint32_t *entry = view_entry(e, w, va);
     bool writable = (t->rights & GUEST_RIGHT_W) && !(e->page[page].flags & RP_CODE);
     unsigned rights = writable ? PLAT_R | PLAT_W : PLAT_R;
@@ -342,6 +346,7 @@ void view_note_exec(struct engine *e, unsigned n, uint32_t va, const struct gues
     need_leaf(e, n, i);
     if (t->lg2 > 12)
         w->l1[i] |= VE_LARGE;
+    w->large = true;
     uint32_t *entry = view_entry(e, w, va);
     if (*entry && *entry >> 12 != page)
         view_unmap_entry(e, n, va, entry);
