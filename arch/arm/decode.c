@@ -1,9 +1,9 @@
 /*
  * decode.c: compiles the encoding tables and decodes by them.
  *
- * Every row's pattern becomes mask, value and a list of field segments. A table is indexed by a few opcode bits of the word: a slot names the
- * rows that can match words of that slot, in table order, so that a decode costs one index computation and usually one to three compares. The
- * A32 table is indexed twice, for conditional and for unconditional (1111) words.
+ * Every row's pattern becomes mask, value and a list of field segments. A table is indexed by a few opcode bits of the word: a slot names
+ * the rows that can match words of that slot, in table order, so that a decode costs one index computation and usually one to three
+ * compares. The A32 table is indexed twice, for conditional and for unconditional (1111) words.
  */
 #include <arch/arm/decode.h>
 
@@ -14,12 +14,9 @@ static const struct index_shape {
     uint8_t table, hi, hi_bits, lo, lo_bits;
     bool cond, uncond; /* accepts patterns with / without a condition field */
 } shapes[IDX_COUNT] = {
-    [IDX_A32] = {ARM_TABLE_A32, 20, 8, 4, 4, true, false},
-    [IDX_A32_UNCOND] = {ARM_TABLE_A32, 20, 8, 4, 4, false, true},
-    [IDX_T16] = {ARM_TABLE_T16, 10, 6, 6, 4, true, true},
-    [IDX_T32] = {ARM_TABLE_T32, 20, 9, 4, 4, true, true},
-    [IDX_VFP] = {ARM_TABLE_VFP, 16, 8, 4, 4, true, true},
-    [IDX_NEON] = {ARM_TABLE_NEON, 20, 5, 4, 8, true, true},
+    [IDX_A32] = {ARM_TABLE_A32, 20, 8, 4, 4, true, false}, [IDX_A32_UNCOND] = {ARM_TABLE_A32, 20, 8, 4, 4, false, true},
+    [IDX_T16] = {ARM_TABLE_T16, 10, 6, 6, 4, true, true},  [IDX_T32] = {ARM_TABLE_T32, 20, 9, 4, 4, true, true},
+    [IDX_VFP] = {ARM_TABLE_VFP, 16, 8, 4, 4, true, true},  [IDX_NEON] = {ARM_TABLE_NEON, 20, 5, 4, 8, true, true},
 };
 
 #define SLOT_BITS_MAX 13

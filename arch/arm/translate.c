@@ -1,33 +1,23 @@
 /*
- * translate.c: one guest block from ARM code to IR: the loop over instructions, conditions, IT blocks, where a block ends, which flags live on
- * at its exits, and the services the translate functions of the tables work with.
+ * translate.c: one guest block from ARM code to IR: the loop over instructions, conditions, IT blocks, where a block ends, and the services
+ * the translate functions of the tables work with.
  *
- * A block is a superblock: conditional branches leave it through EXIT_CC and it goes on with the fall-through path; an unconditional forward
- * branch within the page is followed. It ends at BL, indirect branches, exceptions, state changes blocks are specialised on, and at the page end.
+ * A block is a superblock: conditional branches leave it through EXIT_CC and it goes on with the fall-through path; an unconditional
+ * forward branch within the page is followed. It ends at BL, indirect branches, exceptions, state changes blocks are specialised on, and at
+ * the page end.
  *
- * Conditional instructions become "BRCC over the body". Neighbours under the same condition share one skip as long as none of them writes flags.
- * A single register result is selected instead (IR_OP_SEL): no branch to mispredict.
+ * Conditional instructions become "BRCC over the body". Neighbours under the same condition share one skip as long as none of them writes
+ * flags. A single register result is selected instead (IR_OP_SEL): no branch to mispredict.
  */
 #include <arch/arm/translate_int.h>
 
-#define PAGE_SIZE      4096u
-#define MAX_FOLLOWED   3
-#define LOOKAHEAD      12 /* instructions decoded along one path */
-#define LOOKAHEAD_DEEP 2  /* conditional branches whose target is looked at too */
-#define NO_LABEL       0xffffu
+#define PAGE_SIZE    4096u
+#define MAX_FOLLOWED 3
+#define NO_LABEL     0xffffu
 /* Room the longest instruction may need besides IR_RESERVE. */
 #define RESERVE_TEMPS  64
 #define RESERVE_LABELS 8
 #define IT_BLOCK_MAX   4
-
-static const uint8_t cond_reads[16] = {
-    IR_Z, IR_Z, IR_C, IR_C, IR_N, IR_N, IR_V, IR_V, IR_C | IR_Z, IR_C | IR_Z, IR_N | IR_V, IR_N | IR_V, IR_N | IR_Z | IR_V, IR_N | IR_Z | IR_V, 0, 0,
-};
-
-static uint32_t it_advance(uint32_t it)
-{
-    return (it & 7) == 0 ? 0 : (it & 0xe0) | (it << 1 & 0x1f);
-}
 
 /* --- emitters ---------------------------------------------------------------------------------------------------- */
 
@@ -69,7 +59,8 @@ uint16_t tr_const(struct arm_translator *t, uint32_t imm)
     return d;
 }
 
-struct ir_insn *tr_call(struct arm_translator *t, ir_helper fn, uint16_t d, uint16_t a, uint16_t b, uint32_t imm, uint32_t imm2, unsigned call_flags)
+struct ir_insn *tr_call(struct arm_translator *t, ir_helper fn, uint16_t d, uint16_t a, uint16_t b, uint32_t imm, uint32_t imm2,
+                        unsigned call_flags)
 {
     struct ir_insn *x = tr_alu(t, IR_OP_CALL, d, a, b);
     x->fn = fn;
@@ -131,7 +122,8 @@ void tr_align(struct arm_translator *t, uint16_t a, uint32_t imm, unsigned size,
     x->imm2 = (size - 1) | (is_write ? BIT(31) : 0);
 }
 
-struct ir_insn *tr_access(struct arm_translator *t, enum ir_op op, uint16_t d, uint16_t a, uint16_t b, unsigned shamt, uint32_t imm, uint16_t mem)
+struct ir_insn *tr_access(struct arm_translator *t, enum ir_op op, uint16_t d, uint16_t a, uint16_t b, unsigned shamt, uint32_t imm,
+                          uint16_t mem)
 {
     struct ir_insn *x = tr_alu(t, op, d, a, b);
     x->shamt = (uint8_t)shamt;
@@ -154,119 +146,13 @@ struct ir_insn *tr_store(struct arm_translator *t, uint16_t v, uint16_t base, ui
     return tr_access(t, IR_OP_ST, v, base, IR_NONE, 0, imm, mem);
 }
 
-/* --- flags that live on at an exit ------------------------------------------------------------------------------- */
-
-struct lookahead {
-    struct arm_translator *t;
-    const struct arm_decoder *decoder;
-    unsigned branches; /* targets still to be looked at */
-    uint32_t end;      /* of the bytes looked at */
-};
-
-static const uint8_t *code_at(const struct arm_translator *t, uint32_t pc, unsigned len)
-{
-    uint32_t off = pc - (t->in->pc & ~1u);
-    return off < t->in->code_len && t->in->code_len - off >= len ? t->in->code + off : NULL;
-}
-
-static uint16_t halfword(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint32_t word(const uint8_t *p)
-{
-    return (uint32_t)halfword(p + 2) << 16 | halfword(p);
-}
-
-static bool decode_at(const struct arm_translator *t, const struct arm_decoder *decoder, uint32_t pc, struct arm_insn *out)
-{
-    const uint8_t *p = code_at(t, pc, t->thumb ? 2 : 4);
-    if (!p)
-        return false;
-    if (!t->thumb)
-        return arm_decode_a32(decoder, pc, word(p), out);
-    uint16_t hw1 = halfword(p), hw2 = 0;
-    if (arm_thumb_is_32bit(hw1)) {
-        if (!code_at(t, pc, 4))
-            return false;
-        hw2 = halfword(p + 2);
-    }
-    return arm_decode_thumb(decoder, pc, hw1, hw2, out);
-}
-
-/* May the instruction write r15? For rows with ROW_FL_KNOWN. */
-static bool writes_pc(const struct arm_insn *i)
-{
-    if (i->row->translate == tr_push_pop)
-        return ARM_F(i, 'P') != 0;
-    return ARM_F(i, 'd') == 15 || ARM_F(i, 't') == 15 || ARM_F(i, 'r') & 0x8000;
-}
-
-/* Which of NZCV can be read from pc (same instruction set) on before they are overwritten. */
-static unsigned flags_live_at(struct lookahead *l, uint32_t pc)
-{
-    unsigned live = 0, pending = IR_NZCV;
-    uint32_t it = 0;
-    struct arm_insn i;
-
-    for (unsigned n = 0; n < LOOKAHEAD && pending; n++) {
-        if (!decode_at(l->t, l->decoder, pc, &i))
-            return live | pending;
-        uint32_t flags = i.row->flags;
-        unsigned cond = it ? it >> 4 : i.cond;
-        bool in_it = it != 0;
-        it = it_advance(it);
-        pc += i.size;
-        l->end = pc > l->end ? pc : l->end;
-
-        live |= cond_reads[cond] & pending;
-        if (i.row->translate == tr_b || i.row->translate == tr_cbz) {
-            uint32_t target = tr_branch_target(&i);
-            if (i.row->translate == tr_b && cond >= IR_AL) {
-                pc = target;
-            } else if (l->branches) {
-                l->branches--;
-                live |= flags_live_at(l, target) & pending;
-            } else {
-                return live | pending;
-            }
-            continue;
-        }
-        if (!(flags & ROW_FL_KNOWN) || writes_pc(&i))
-            return live | pending;
-        live |= (flags >> 20) & pending & IR_NZCV;
-        if (i.row->translate == tr_dp_shift && ARM_F(&i, 'y') == IR_ROR && ARM_F(&i, 'i') == 0)
-            live |= IR_C & pending; /* RRX */
-        bool sets = !(flags & ROW_FL_S && !ARM_F(&i, 'S')) && !(flags & ROW_FL_IT && in_it);
-        if (cond >= IR_AL && sets)
-            pending &= ~(flags >> 16);
-        if (i.row->translate == tr_it)
-            it = ARM_F(&i, 'f') << 4 | ARM_F(&i, 'k');
-    }
-    return live | pending;
-}
-
-static uint8_t exit_live(struct arm_translator *t, uint32_t target)
-{
-    struct lookahead l = {t, t->cpu->decoder, LOOKAHEAD_DEEP, 0};
-    if ((target & 1) != t->thumb)
-        return IR_NZCV;
-    unsigned live = flags_live_at(&l, target & ~1u);
-    if (live != IR_NZCV) { /* the block rests on those bytes too: they count as its own */
-        uint32_t size = l.end - (t->in->pc & ~1u);
-        t->b->size = size > t->b->size ? size : t->b->size;
-    }
-    return (uint8_t)live;
-}
-
 /* --- exits ------------------------------------------------------------------------------------------------------- */
 
 void tr_exit(struct arm_translator *t, uint32_t target)
 {
     uint32_t index = t->b->n;
     tr_emit(t, IR_OP_EXIT)->imm = target;
-    t->b->exit_live[index] = exit_live(t, target);
+    t->b->exit_live[index] = tr_exit_live(t, target);
     t->ended = true;
 }
 
@@ -275,7 +161,7 @@ struct ir_insn *tr_exit_if(struct arm_translator *t, enum ir_op op, uint32_t tar
     uint32_t index = t->b->n;
     struct ir_insn *x = tr_emit(t, op);
     x->imm = target;
-    t->b->exit_live[index] = exit_live(t, target);
+    t->b->exit_live[index] = tr_exit_live(t, target);
     return x;
 }
 
@@ -308,12 +194,12 @@ static void exit_lookup(struct arm_translator *t, uint32_t pc, uint32_t it)
 
 uint32_t tr_next_it(const struct arm_translator *t)
 {
-    return it_advance(t->itstate);
+    return tr_it_advance(t->itstate);
 }
 
 void tr_exit_lookup_next(struct arm_translator *t)
 {
-    exit_lookup(t, t->next_pc, it_advance(t->itstate));
+    exit_lookup(t, t->next_pc, tr_it_advance(t->itstate));
 }
 
 void tr_exit_lookup_if(struct arm_translator *t, uint16_t v)
@@ -330,7 +216,7 @@ void tr_exit_lookup_if(struct arm_translator *t, uint16_t v)
 void tr_goto(struct arm_translator *t, uint32_t target)
 {
     uint32_t pc = target & ~1u;
-    bool forward = pc >= t->high && code_at(t, pc, t->thumb ? 2 : 4);
+    bool forward = pc >= t->high && tr_code_at(t, pc, t->thumb ? 2 : 4);
     if ((target & 1) == t->thumb && forward && t->cond >= IR_AL && t->followed < MAX_FOLLOWED) {
         t->followed++;
         t->next_pc = pc;
@@ -512,8 +398,8 @@ static void block_init(struct ir_block *b, const struct guest_translate_in *in)
 
 static bool room_for_more(const struct ir_block *b)
 {
-    return b->n + IR_RESERVE <= IR_MAX_INSNS && b->n_temps + RESERVE_TEMPS <= IR_MAX_TEMPS && b->n_labels + RESERVE_LABELS <= IR_MAX_LABELS &&
-           b->n_guest < IR_MAX_GUEST_INSNS;
+    return b->n + IR_RESERVE <= IR_MAX_INSNS && b->n_temps + RESERVE_TEMPS <= IR_MAX_TEMPS &&
+           b->n_labels + RESERVE_LABELS <= IR_MAX_LABELS && b->n_guest < IR_MAX_GUEST_INSNS;
 }
 
 /* The instruction's second halfword lies in a page that cannot be fetched: a prefetch abort at that page. */
@@ -539,7 +425,7 @@ static enum fetched fetch(const struct arm_translator *t, uint8_t bytes[4], unsi
 
     memset(bytes, 0, 4);
     memcpy(bytes, in->code + off, n);
-    *size = t->thumb && !arm_thumb_is_32bit(halfword(bytes)) ? 2 : 4;
+    *size = t->thumb && !arm_thumb_is_32bit(tr_halfword(bytes)) ? 2 : 4;
     if (*size <= n)
         return FETCHED;
     if (off)
@@ -576,13 +462,13 @@ static void translate_block(struct arm_translator *t)
             break;
 
         struct arm_insn i;
-        uint32_t next_it = it_advance(t->itstate);
+        uint32_t next_it = tr_it_advance(t->itstate);
         bool known = false;
         t->next_pc = t->pc + size;
         t->high = t->next_pc;
         if (fetched == FETCHED)
-            known = t->thumb ? arm_decode_thumb(t->cpu->decoder, t->pc, halfword(bytes), halfword(bytes + 2), &i)
-                             : arm_decode_a32(t->cpu->decoder, t->pc, word(bytes), &i);
+            known = t->thumb ? arm_decode_thumb(t->cpu->decoder, t->pc, tr_halfword(bytes), tr_halfword(bytes + 2), &i)
+                             : arm_decode_a32(t->cpu->decoder, t->pc, tr_word(bytes), &i);
         if (known && i.row->translate == tr_it && b->n_guest && b->n_guest + 1 + IT_BLOCK_MAX > in->max_insns)
             break; /* the IT block goes into the next block whole */
 

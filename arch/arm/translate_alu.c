@@ -1,6 +1,6 @@
 /*
- * translate_alu.c: data processing: the sixteen operations with every operand form, wide moves, addresses, extension, bit fields, bit counting and
- * byte reversal.
+ * translate_alu.c: data processing: the sixteen operations with every operand form, wide moves, addresses, extension, bit fields, bit
+ * counting and byte reversal.
  */
 #include <arch/arm/translate_int.h>
 
@@ -72,7 +72,8 @@ static void write_pc(struct arm_translator *t, uint16_t v, bool is_return)
     tr_exit_ind(t, v, is_return ? IR_IND_RETURN : 0);
 }
 
-static void data_processing(struct arm_translator *t, const struct arm_insn *i, unsigned op, bool set, unsigned d, unsigned n, const struct operand *o)
+static void data_processing(struct arm_translator *t, const struct arm_insn *i, unsigned op, bool set, unsigned d, unsigned n,
+                            const struct operand *o)
 {
     bool compare = dp_ops[op].compare, logical = dp_ops[op].logical, unary = dp_ops[op].unary;
     bool to_pc = !compare && d == 15, back = to_pc && set;

@@ -111,19 +111,20 @@ static inline __attribute__((always_inline)) uint32_t parallel(void *cpu, uint32
     return result;
 }
 
-#define PARALLEL_FN(prefix, op)                                                                                                                      \
-    static uint32_t par_##prefix##_##op(void *cpu, uint32_t n, uint32_t m, uint32_t unused UNUSED, uint32_t unused2 UNUSED)                          \
-    {                                                                                                                                                \
-        return parallel(cpu, n, m, PREFIX_##prefix, PAR_##op);                                                                                       \
+#define PARALLEL_FN(prefix, op)                                                                                                            \
+    static uint32_t par_##prefix##_##op(void *cpu, uint32_t n, uint32_t m, uint32_t unused UNUSED, uint32_t unused2 UNUSED)                \
+    {                                                                                                                                      \
+        return parallel(cpu, n, m, PREFIX_##prefix, PAR_##op);                                                                             \
     }
-#define PARALLEL_FNS(prefix)                                                                                                                         \
-    PARALLEL_FN(prefix, ADD16)                                                                                                                       \
-    PARALLEL_FN(prefix, ASX)                                                                                                                         \
-    PARALLEL_FN(prefix, SAX)                                                                                                                         \
-    PARALLEL_FN(prefix, SUB16)                                                                                                                       \
-    PARALLEL_FN(prefix, ADD8)                                                                                                                        \
+#define PARALLEL_FNS(prefix)                                                                                                               \
+    PARALLEL_FN(prefix, ADD16)                                                                                                             \
+    PARALLEL_FN(prefix, ASX)                                                                                                               \
+    PARALLEL_FN(prefix, SAX)                                                                                                               \
+    PARALLEL_FN(prefix, SUB16)                                                                                                             \
+    PARALLEL_FN(prefix, ADD8)                                                                                                              \
     PARALLEL_FN(prefix, SUB8)
-#define PARALLEL_NAMES(prefix) par_##prefix##_ADD16, par_##prefix##_ASX, par_##prefix##_SAX, par_##prefix##_SUB16, par_##prefix##_ADD8, par_##prefix##_SUB8
+#define PARALLEL_NAMES(prefix)                                                                                                             \
+    par_##prefix##_ADD16, par_##prefix##_ASX, par_##prefix##_SAX, par_##prefix##_SUB16, par_##prefix##_ADD8, par_##prefix##_SUB8
 
 PARALLEL_FNS(S)
 PARALLEL_FNS(Q)

@@ -1,7 +1,8 @@
 /*
  * translate_mem.c: loads and stores of the general registers: single, dual, multiple, exclusive, SWP.
  *
- * Each instruction is ordered so that it can be restarted after a fault at any of its accesses: registers that form the address change last.
+ * Each instruction is ordered so that it can be restarted after a fault at any of its accesses: registers that form the address change
+ * last.
  */
 #include <arch/arm/translate_int.h>
 
@@ -62,7 +63,8 @@ static void access_one(struct arm_translator *t, const struct address *at, bool 
 }
 
 /* The access proper, then `base` (unless IR_NONE) becomes base + step, or the temp new_base. */
-static void transfer(struct arm_translator *t, const struct arm_insn *i, struct address *at, uint16_t base, uint16_t new_base, uint32_t step)
+static void transfer(struct arm_translator *t, const struct arm_insn *i, struct address *at, uint16_t base, uint16_t new_base,
+                     uint32_t step)
 {
     uint32_t arg = i->row->arg;
     bool store = arg & LS_STORE, dual = arg & LS_DUAL;
@@ -238,7 +240,8 @@ static void multiple(struct arm_translator *t, const struct arm_insn *i, const s
         load_multiple(t, m, off, step);
 }
 
-/* A32 has P, U, S, W in the word; T32 says DB by LS_DEC | LS_BEFORE; T16 always writes back, a load only when the base is not in the list. */
+/* A32 has P, U, S, W in the word; T32 says DB by LS_DEC | LS_BEFORE; T16 always writes back, a load only when the base is not in the list.
+ */
 void tr_ldstm(struct arm_translator *t, const struct arm_insn *i)
 {
     uint32_t arg = i->row->arg;

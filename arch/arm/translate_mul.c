@@ -1,6 +1,6 @@
 /*
- * translate_mul.c: multiplies and divides. The signed halfword, dual and most-significant-word forms are 64-bit multiply-accumulates (SMLAL) on
- * sign-extended parts; overflow of a 32-bit accumulation sets Q.
+ * translate_mul.c: multiplies and divides. The signed halfword, dual and most-significant-word forms are 64-bit multiply-accumulates
+ * (SMLAL) on sign-extended parts; overflow of a 32-bit accumulation sets Q.
  */
 #include <arch/arm/translate_int.h>
 

@@ -156,7 +156,8 @@ void tr_cps(struct arm_translator *t, const struct arm_insn *i)
         x->mem = 1;
         return;
     }
-    tr_call(t, arm_helper_cps, IR_NONE, IR_NONE, IR_NONE, imod == 3 ? bits : 0, (imod == 2 ? bits : 0) | (ARM_F(i, 'M') ? mode : 0), CALL_STATE);
+    tr_call(t, arm_helper_cps, IR_NONE, IR_NONE, IR_NONE, imod == 3 ? bits : 0, (imod == 2 ? bits : 0) | (ARM_F(i, 'M') ? mode : 0),
+            CALL_STATE);
     if (ARM_F(i, 'M'))
         tr_exit_lookup_next(t);
     else
@@ -403,9 +404,7 @@ void tr_ldc(struct arm_translator *t, const struct arm_insn *i)
 
 /* --- hints ------------------------------------------------------------------------------------------------------- */
 
-void tr_nop(struct arm_translator *t UNUSED, const struct arm_insn *i UNUSED)
-{
-}
+void tr_nop(struct arm_translator *t UNUSED, const struct arm_insn *i UNUSED) {}
 
 /* The instructions after it are fetched anew: code that has changed before must not be in this block. */
 void tr_isb(struct arm_translator *t, const struct arm_insn *i UNUSED)

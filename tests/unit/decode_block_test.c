@@ -1,6 +1,6 @@
 /*
- * decode_block_test.c: the shape of translated blocks: where they end, IT state across ends, flags that live on at exits, alignment checks, and
- * that every load and store can be restarted after a fault.
+ * decode_block_test.c: the shape of translated blocks: where they end, IT state across ends, flags that live on at exits, alignment checks,
+ * and that every load and store can be restarted after a fault.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,10 +41,8 @@ static void translate(uint32_t pc, const void *code, size_t n, unsigned max_insn
     translate_flags(pc, code, n, max_insns, 0, true);
 }
 
-#define T32_CODE(...)                                                                                                                                \
-    (const uint16_t[]) { __VA_ARGS__ }, sizeof((const uint16_t[]){__VA_ARGS__})
-#define A32_CODE(...)                                                                                                                                \
-    (const uint32_t[]) { __VA_ARGS__ }, sizeof((const uint32_t[]){__VA_ARGS__})
+#define T32_CODE(...) (const uint16_t[]){__VA_ARGS__}, sizeof((const uint16_t[]){__VA_ARGS__})
+#define A32_CODE(...) (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__})
 
 static unsigned count(enum ir_op op)
 {
@@ -64,7 +62,10 @@ static uint32_t find(enum ir_op op, unsigned nth)
     return 0;
 }
 
-static const struct ir_insn *last(void) { return &block.insn[block.n - 1]; }
+static const struct ir_insn *last(void)
+{
+    return &block.insn[block.n - 1];
+}
 
 /* --- ends of blocks ---------------------------------------------------------------------------------------------- */
 
@@ -174,7 +175,8 @@ static void it_state_goes_with_instructions(void **state UNUSED)
 
 static void it_block_is_not_split_by_the_limit(void **state UNUSED)
 {
-    translate(BASE | 1, T32_CODE(0x3001, 0xbf0c, 0x6008, 0x6048, 0x4770), 2); /* adds; ite eq...: with a limit of 2 the IT starts a new block */
+    translate(BASE | 1, T32_CODE(0x3001, 0xbf0c, 0x6008, 0x6048, 0x4770),
+              2); /* adds; ite eq...: with a limit of 2 the IT starts a new block */
     assert_int_equal(block.n_guest, 1);
     assert_int_equal(last()->op, IR_OP_EXIT);
     translate(BASE | 1, T32_CODE(0xbf0c, 0x6008, 0x6048, 0x4770), 2);
@@ -296,8 +298,8 @@ static void big_endian_data(void **state UNUSED)
 
 static bool can_fault(const struct ir_insn *x)
 {
-    return x->op == IR_OP_LD || x->op == IR_OP_ST || x->op == IR_OP_ALIGN || x->op == IR_OP_LDX || x->op == IR_OP_STX || x->op == IR_OP_LDV ||
-           x->op == IR_OP_STV;
+    return x->op == IR_OP_LD || x->op == IR_OP_ST || x->op == IR_OP_ALIGN || x->op == IR_OP_LDX || x->op == IR_OP_STX ||
+           x->op == IR_OP_LDV || x->op == IR_OP_STV;
 }
 
 /* After a fault the instruction runs again from its start: until its last access it must not have changed a register that it reads. */
@@ -309,7 +311,8 @@ static bool restartable(void)
             last_fault = k;
     for (uint32_t k = 0; k < last_fault; k++) {
         const struct ir_insn *x = &block.insn[k];
-        bool reads_d = x->op == IR_OP_ST || x->op == IR_OP_BFI || x->op == IR_OP_UMLAL || x->op == IR_OP_SMLAL, reads_d2 = x->op == IR_OP_STX;
+        bool reads_d = x->op == IR_OP_ST || x->op == IR_OP_BFI || x->op == IR_OP_UMLAL || x->op == IR_OP_SMLAL,
+             reads_d2 = x->op == IR_OP_STX;
         const uint16_t reads[4] = {x->a, x->b, reads_d ? x->d : IR_NONE, reads_d2 ? x->d2 : IR_NONE};
         for (unsigned r = 0; r < 4; r++)
             if (reads[r] < IR_GLOBALS)
@@ -344,7 +347,8 @@ static void memory_instructions_can_be_restarted(void **state UNUSED)
                 if (k == ARM_TABLE_A32 && p.mask >> 28 == 0)
                     word = (word & 0x0fffffff) | 0xe0000000;
                 uint32_t code = k == ARM_TABLE_T32 ? word << 16 | word >> 16 : word;
-                translate_flags(k == ARM_TABLE_A32 ? BASE : BASE | 1, &code, k == ARM_TABLE_T16 ? 2 : 4, 1, ARM_BF_PRIV | ARM_BF_SWPEN, true);
+                translate_flags(k == ARM_TABLE_A32 ? BASE : BASE | 1, &code, k == ARM_TABLE_T16 ? 2 : 4, 1, ARM_BF_PRIV | ARM_BF_SWPEN,
+                                true);
                 if (!restartable())
                     fail_msg("%s %08x changes an operand before its last access", rows[r].name, word);
                 done++;
@@ -362,7 +366,10 @@ static bool ends_block(const struct ir_insn *x)
            (x->op == IR_OP_CALL && x->mem & IR_CALL_NORETURN);
 }
 
-static bool is_branch(const struct ir_insn *x) { return x->op >= IR_OP_BR && x->op <= IR_OP_BRNZ; }
+static bool is_branch(const struct ir_insn *x)
+{
+    return x->op >= IR_OP_BR && x->op <= IR_OP_BRNZ;
+}
 
 /* What dbt/ir.h asks of a block. NULL, or what is wrong. */
 static const char *invalid(uint32_t *at)
@@ -378,7 +385,7 @@ static const char *invalid(uint32_t *at)
     if (!ends_block(&block.insn[block.n - 1]))
         return "end is open";
     for (uint32_t k = 0; k < block.n; k++) {
-        const struct ir_insn *x = &block.insn[*at = k];
+        const struct ir_insn *x = &block.insn[ *at = k];
         if (x->op >= IR_OP_COUNT)
             return "operation";
         if (x->op == IR_OP_VOP)
@@ -387,7 +394,8 @@ static const char *invalid(uint32_t *at)
         bool reads_d2 = x->op == IR_OP_STX || x->op == IR_OP_UMLAL || x->op == IR_OP_SMLAL;
         const uint16_t reads[4] = {x->a, x->b, reads_d ? x->d : IR_NONE, reads_d2 ? x->d2 : IR_NONE};
         for (unsigned r = 0; r < 4; r++)
-            if (reads[r] != IR_NONE && (reads[r] == 15 || reads[r] >= IR_TEMP0 + block.n_temps || (reads[r] >= IR_TEMP0 && !defined[reads[r]])))
+            if (reads[r] != IR_NONE &&
+                (reads[r] == 15 || reads[r] >= IR_TEMP0 + block.n_temps || (reads[r] >= IR_TEMP0 && !defined[reads[r]])))
                 return "operand";
         if (!reads_d && x->d != IR_NONE && (x->d == 15 || x->d >= IR_TEMP0 + block.n_temps))
             return "destination";
@@ -472,8 +480,14 @@ static int teardown(void **state UNUSED)
 }
 
 /* The front end asks for the reason of a failed fetch: there is always one here. */
-void guest_current_regime(const struct vcpu *v UNUSED, struct guest_regime *out) { memset(out, 0, sizeof(*out)); }
-int guest_walk(const struct vcpu *v UNUSED, const struct guest_regime *r UNUSED, uint32_t va UNUSED, struct guest_translation *t UNUSED) { return 5; }
+void guest_current_regime(const struct vcpu *v UNUSED, struct guest_regime *out)
+{
+    memset(out, 0, sizeof(*out));
+}
+int guest_walk(const struct vcpu *v UNUSED, const struct guest_regime *r UNUSED, uint32_t va UNUSED, struct guest_translation *t UNUSED)
+{
+    return 5;
+}
 
 int main(void)
 {

@@ -1,10 +1,10 @@
 /*
  * decode_test.c: the encoding tables and the decoder.
  *
- * The tables against themselves: every pattern is well formed, every row can be reached, the index finds what a search through the table finds.
- * The integer tables against Capstone: every 16-bit Thumb halfword, some millions of random A32 and T32 words: is the word an instruction, and
- * which. Where the two differ on purpose a table below says so and why. Should-be bits ('-' in a pattern) are free for us and fixed for
- * Capstone: for each row the setting Capstone accepts is searched for once and substituted from then on.
+ * The tables against themselves: every pattern is well formed, every row can be reached, the index finds what a search through the table
+ * finds. The integer tables against Capstone: every 16-bit Thumb halfword, some millions of random A32 and T32 words: is the word an
+ * instruction, and which. Where the two differ on purpose a table below says so and why. Should-be bits ('-' in a pattern) are free for us
+ * and fixed for Capstone: for each row the setting Capstone accepts is searched for once and substituted from then on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +36,10 @@ static uint32_t random32(void)
     return (uint32_t)(random_state * 0x2545f4914f6cdd1dull >> 32);
 }
 
-static unsigned table_bits(unsigned table) { return table == ARM_TABLE_T16 ? 16 : 32; }
+static unsigned table_bits(unsigned table)
+{
+    return table == ARM_TABLE_T16 ? 16 : 32;
+}
 
 static bool decode(unsigned table, uint32_t word, struct arm_insn *out)
 {
@@ -274,18 +277,54 @@ struct difference {
     const char *why;
 };
 
-static bool empty_list(const struct arm_insn *i) { return ARM_F(i, 'r') == 0; }
-static bool empty_stack_list(const struct arm_insn *i) { return !ARM_F(i, 'r') && !ARM_F(i, 'M') && !ARM_F(i, 'P'); }
-static bool msb_below_lsb(const struct arm_insn *i) { return ARM_F(i, 's') < ARM_F(i, 'i'); }
-static bool no_registers(const struct arm_insn *i) { return ARM_F(i, 'k') == 0; }
-static bool sp_or_pc_listed(const struct arm_insn *i) { return ARM_F(i, 'r') & 0xa000 || !ARM_F(i, 'r'); }
-static bool odd_or_post_w(const struct arm_insn *i) { return ARM_F(i, 't') & 1 || (!ARM_F(i, 'P') && ARM_F(i, 'W')); }
-static bool odd_or_lr(const struct arm_insn *i) { return ARM_F(i, 't') & 1 || ARM_F(i, 't') == 14; }
-static bool literal(const struct arm_insn *i) { return BITS(i->raw, 19, 16) == 15; }
-static bool imod_1_or_nothing(const struct arm_insn *i) { return ARM_F(i, 'o') == 1 || ARM_F(i, 'o') >= 2 || !ARM_F(i, 'M'); }
-static bool unallocated_hint(const struct arm_insn *i) { return ARM_F(i, 'i') > 5; }
-static bool not_always(const struct arm_insn *i) { return i->cond != 14; }
-static bool banked(const struct arm_insn *i) { return i->row->translate == tr_mrs_banked || i->row->translate == tr_msr_banked; }
+static bool empty_list(const struct arm_insn *i)
+{
+    return ARM_F(i, 'r') == 0;
+}
+static bool empty_stack_list(const struct arm_insn *i)
+{
+    return !ARM_F(i, 'r') && !ARM_F(i, 'M') && !ARM_F(i, 'P');
+}
+static bool msb_below_lsb(const struct arm_insn *i)
+{
+    return ARM_F(i, 's') < ARM_F(i, 'i');
+}
+static bool no_registers(const struct arm_insn *i)
+{
+    return ARM_F(i, 'k') == 0;
+}
+static bool sp_or_pc_listed(const struct arm_insn *i)
+{
+    return ARM_F(i, 'r') & 0xa000 || !ARM_F(i, 'r');
+}
+static bool odd_or_post_w(const struct arm_insn *i)
+{
+    return ARM_F(i, 't') & 1 || (!ARM_F(i, 'P') && ARM_F(i, 'W'));
+}
+static bool odd_or_lr(const struct arm_insn *i)
+{
+    return ARM_F(i, 't') & 1 || ARM_F(i, 't') == 14;
+}
+static bool literal(const struct arm_insn *i)
+{
+    return BITS(i->raw, 19, 16) == 15;
+}
+static bool imod_1_or_nothing(const struct arm_insn *i)
+{
+    return ARM_F(i, 'o') == 1 || ARM_F(i, 'o') >= 2 || !ARM_F(i, 'M');
+}
+static bool unallocated_hint(const struct arm_insn *i)
+{
+    return ARM_F(i, 'i') > 5;
+}
+static bool not_always(const struct arm_insn *i)
+{
+    return i->cond != 14;
+}
+static bool banked(const struct arm_insn *i)
+{
+    return i->row->translate == tr_mrs_banked || i->row->translate == tr_msr_banked;
+}
 
 static const struct difference differences[] = {
     {ARM_TABLE_A32, "cp2", BY_CAPSTONE, NULL, "no coprocessor answers in the unconditional space"},
