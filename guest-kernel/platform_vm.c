@@ -19,6 +19,7 @@
 
 struct window {
     uint64_t *pd[4];
+    uint64_t filled[4][TABLE_ENTRIES / 64]; /* bit i: entry i of the directory is not empty */
     uint64_t stamp;  /* of the last mapping, for reclaiming */
     uint32_t tables; /* leaf tables linked */
 };
@@ -109,6 +110,13 @@ static uint64_t *pool_take(struct platform *p, unsigned w)
         if (page[i] != 0)
             page[i] = 0;
     return page;
+}
+
+static void mark(struct window *w, uint32_t va, bool filled)
+{
+    uint64_t *word = &w->filled[va >> 30][va >> 27 & 7], bit = 1ull << (va >> 21 & 63);
+
+    *word = filled ? *word | bit : *word & ~bit;
 }
 
 static void set(uint64_t *entry, uint64_t value)
@@ -210,6 +218,7 @@ static uint64_t *leaf_table_make(struct platform *p, unsigned window, uint32_t v
         flush_page(p, plat_window_base(p, window) + va);
     }
     p->window[window].tables++;
+    mark(&p->window[window], va, true);
     set(pde, (uintptr_t)pt | X86_PTE_TABLE);
     return pt;
 }
@@ -262,6 +271,7 @@ static void set_large(struct platform *p, unsigned window, uint64_t *pde, uint64
 
     if (old == new)
         return;
+    mark(&p->window[window], (uint32_t)(va - plat_window_base(p, window)), new != 0);
     set(pde, new);
     if (is_table(old)) {
         p->window[window].tables--;
@@ -351,16 +361,17 @@ void plat_unmap_window(struct platform *p, unsigned window)
 {
     struct window *w = &p->window[window];
 
-    for (unsigned g = 0; g < 4; g++) {
-        uint64_t *pd = w->pd[g];
-        for (unsigned i = 0; pd != NULL && i < TABLE_ENTRIES; i++) {
-            if (is_table(pd[i])) {
-                if (p->used[pool_number(table_of(pd[i]))] != 0) {
-                    clear_table(p, table_of(pd[i]));
-                    p->flush_all = true;
-                }
-            } else if (pd[i] != 0) {
-                set(&pd[i], 0);
+    for (unsigned n = 0; n < 4 * TABLE_ENTRIES / 64; n++) {
+        uint64_t *word = &w->filled[n / 8][n % 8];
+        for (uint64_t left = *word; left != 0; left &= left - 1) {
+            unsigned i = n % 8 * 64 + (unsigned)__builtin_ctzll(left);
+            uint64_t *pde = &w->pd[n / 8][i];
+            if (!is_table(*pde)) {
+                set(pde, 0);
+                *word &= ~(left & -left);
+                p->flush_all = true;
+            } else if (p->used[pool_number(table_of(*pde))] != 0) {
+                clear_table(p, table_of(*pde));
                 p->flush_all = true;
             }
         }
@@ -383,6 +394,7 @@ static void take_apart(struct platform *p, unsigned window)
         pool_release(p, pd);
         w->pd[g] = NULL;
     }
+    memset(w->filled, 0, sizeof(w->filled));
     w->tables = 0;
 }
 
