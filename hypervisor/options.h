@@ -32,7 +32,7 @@ struct options {
     const char *log_file;   /* -D */
     uint64_t code_cache;    /* bytes, multiple of 1 MiB */
     uint32_t views;
-    uint32_t fault_around;
+    uint32_t fault_around; /* 0: the accelerator's */
 };
 
 #define RAM_SIZE_DEFAULT     (512ull << 20)
@@ -41,7 +41,6 @@ struct options {
 #define CODE_CACHE_MIN       (2ull << 20)
 #define CODE_CACHE_MAX       (1024ull << 20)
 #define VIEWS_DEFAULT        64u
-#define FAULT_AROUND_DEFAULT 16u
 
 enum options_result {
     OPTIONS_RUN,  /* go on */

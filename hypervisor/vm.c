@@ -215,7 +215,7 @@ static void fill_shared(struct vm *vm, const struct boot_state *boot)
         .host_features = host_features(),
         .code_cache_bytes = (uint32_t)o->code_cache,
         .view_count = o->views,
-        .fault_around = o->fault_around,
+        .fault_around = o->fault_around ? o->fault_around : vm->accel->fault_around,
         .insn_budget = o->max_insns,
     };
     s->ram_size = (uint32_t)vm->ram_size;

@@ -256,6 +256,7 @@ static void interrupt(struct vm *vm)
 
 const struct accel_ops accel_kvm = {
     .name = "kvm",
+    .fault_around = 16,
     .probe = probe,
     .create = create,
     .run = run,
