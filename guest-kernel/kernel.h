@@ -19,12 +19,12 @@ void traps_init(void);
 /* platform_vm.c: take over the page tables the host made. */
 struct platform *platform_init(void);
 
-/* platform_vm.c: does a present mapping allow the access? Then the fault was spurious, and what was stale is dropped with the next flush. */
+/* platform_vm.c: does a present mapping allow the access? Then the fault was spurious. platform_drop_page() flushes one address. */
 bool platform_maps(struct platform *p, uint64_t addr, bool is_write);
 void platform_drop_page(struct platform *p, uint64_t addr);
 
 /* traps.S: run CPL-0 code: gate_cr3, or gate_invlpg + 12 * (GATE_LIST - n) to drop the last n pages of gate_list. */
-#define GATE_LIST 16
+#define GATE_LIST         16
 #define GATE_INVLPG_BYTES 12
 void gate_enter(const void *target);
 extern const char gate_cr3[], gate_invlpg[];

@@ -4,13 +4,13 @@
  *   PML4 -> PDPT (64 windows share one) -> PD (four for a window) -> PT
  *
  * What a removal costs decides the shape. Leaf tables are written at full speed even under a shadow MMU, which looks at them again when
- * something is flushed; a write to an upper level traps there (5 to 25 us). So a table once linked stays linked: emptying a window clears the leaf
- * entries it has, counted by table, and the next address space that uses the window finds its tables in place. Only when the pool of table
- * pages runs dry are windows taken apart, the one longest not mapped into first.
+ * something is flushed; a write to an upper level traps there (5 to 25 us). So a table once linked stays linked: emptying a window clears
+ * the leaf entries it has, counted by table, and the next address space that uses the window finds its tables in place. Only when the pool
+ * of table pages runs dry are windows taken apart, the one longest not mapped into first.
  *
- * Removals are collected until plat_flush(): up to GATE_LIST pages are dropped by one trip to CPL 0 with an invlpg for each, more by reloading CR3.
- * A page-table page that was unlinked is not used again before that. Adding a mapping or a right needs no flush: the processor keeps no
- * entries for what is not present, and drops a read-only one when a write faults on it; page_fault() knows such faults.
+ * Removals are collected until plat_flush(): up to GATE_LIST pages are dropped by one trip to CPL 0 with an invlpg for each, more by
+ * reloading CR3. A page-table page that was unlinked is not used again before that. Adding a mapping or a right needs no flush: the
+ * processor keeps no entries for what is not present, and drops a read-only one when a write faults on it; page_fault() knows such faults.
  */
 #include <guest-kernel/kernel.h>
 
@@ -20,8 +20,8 @@
 struct window {
     uint64_t *pd[4];
     uint64_t filled[4][TABLE_ENTRIES / 64]; /* bit i: entry i of the directory is not empty */
-    uint64_t stamp;  /* of the last mapping, for reclaiming */
-    uint32_t tables; /* leaf tables linked */
+    uint64_t stamp;                         /* of the last mapping, for reclaiming */
+    uint32_t tables;                        /* leaf tables linked */
 };
 
 struct platform {
@@ -231,7 +231,7 @@ static uint64_t leaf(uint64_t ram_off, unsigned rights)
 /* Does going from one present entry to another take something away? */
 static bool weakens(uint64_t old, uint64_t new)
 {
-    return ((old ^ new) & X86_PTE_ADDR) != 0 || (old & ~new & (X86_PTE_W | X86_PTE_P)) != 0;
+    return ((old ^ new) & X86_PTE_ADDR) != 0 || (old & (X86_PTE_W | X86_PTE_P) & ~new) != 0;
 }
 
 static void set_leaf(struct platform *p, uint64_t *pt, unsigned i, uint64_t new, uint64_t va)

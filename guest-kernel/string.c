@@ -1,6 +1,6 @@
 /*
- * string.c: the memory functions the compiler calls, for a program without libc. Blocks of 16 bytes through SSE, the end with one overlapping
- * block; `rep movsb` has a start-up cost that most copies here would not earn back.
+ * string.c: the memory functions the compiler calls, for a program without libc. Blocks of 16 bytes through SSE, the end with one
+ * overlapping block; `rep movsb` has a start-up cost that most copies here would not earn back.
  */
 #include <armlet/base.h>
 

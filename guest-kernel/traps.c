@@ -13,9 +13,9 @@ _Static_assert(offsetof(struct host_fault_ctx, rip) == 128 && offsetof(struct ho
 #define PF_RESERVED BIT(3)
 #define PF_FETCH    BIT(4)
 
-#define VECTOR_DE 0
-#define VECTOR_DF 8
-#define VECTOR_PF 14
+#define VECTOR_DE  0
+#define VECTOR_DF  8
+#define VECTOR_PF  14
 #define STUB_BYTES 16
 
 extern const char stub_trap[], stub_page_fault[], stub_divide[];
@@ -63,11 +63,13 @@ void traps_init(void)
     set_gate(VECTOR_DE, stub_divide, 0);
 }
 
+/* clang-format off */
 static const char *const vector_names[] = {
     "divide error", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid opcode", "no coprocessor",
     "double fault", "vector 9", "invalid TSS", "segment not present", "stack fault", "general protection", "page fault", "vector 15",
     "x87 error", "alignment check", "machine check", "SIMD error",
 };
+/* clang-format on */
 
 /* Everything there is to say goes out as text first; the sentence last. */
 static _Noreturn void die(uint32_t vector, uint64_t rip, uint64_t rsp, uint64_t cr2, uint32_t error, uint64_t cs)
@@ -86,8 +88,9 @@ static _Noreturn void die(uint32_t vector, uint64_t rip, uint64_t rsp, uint64_t 
         shared->req.text[n < 0 ? 0 : n] = '\0';
         plat_host_call(NULL);
     }
-    kernel_die("unexpected trap in the execution kernel: vector %u (%s) at rip %lx, rsp %lx, cr2 %lx, error %x, cpl %u, guest pc %x", vector, name,
-               (unsigned long)rip, (unsigned long)rsp, (unsigned long)cr2, error, (unsigned)cs & 3, engine != NULL ? engine_vcpu(engine)->pc : 0);
+    kernel_die("unexpected trap in the execution kernel: vector %u (%s) at rip %lx, rsp %lx, cr2 %lx, error %x, cpl %u, guest pc %x",
+               vector, name, (unsigned long)rip, (unsigned long)rsp, (unsigned long)cr2, error, (unsigned)cs & 3,
+               engine != NULL ? engine_vcpu(engine)->pc : 0);
 }
 
 /*

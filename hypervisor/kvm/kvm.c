@@ -4,6 +4,7 @@
  * The execution kernel leaves the VM for one reason only, a request through VM_PORT_HOSTCALL; everything else is an end: of the
  * process (a signal), or of the VM (a fault nothing could handle), which is reported with the state of the processor.
  */
+#include <dbt/vcpu.h>
 #include <errno.h>
 #include <hypervisor/accel.h>
 #include <hypervisor/error.h>
@@ -187,11 +188,12 @@ static int report_exit(struct kvm_state *k, struct vm *vm)
     else if (run->exit_reason == KVM_EXIT_IO)
         snprintf(detail, sizeof(detail), ", port %#x", run->io.port);
 
-    /* The guest's pc is 8 bytes into the vCPU (dbt/vcpu.h); its poll word, which we know, 4. */
-    const uint32_t *poll = vm->shared->poll_va ? kvm_host_ptr(k, vm->shared->poll_va, 8) : NULL;
-    error_report("the VM stopped: %s (exit %u%s) at rip %llx, cpl %u, rsp %llx, cr2 %llx, cr3 %llx, guest pc %x", exit_name(run->exit_reason),
-                 run->exit_reason, detail, (unsigned long long)r.rip, s.cs.selector & 3, (unsigned long long)r.rsp, (unsigned long long)s.cr2,
-                 (unsigned long long)s.cr3, poll != NULL ? poll[1] : 0);
+    /* The one part of the engine we know the address of is the vCPU's poll word. */
+    const uint64_t pc_va = vm->shared->poll_va - offsetof(struct vcpu, poll) + offsetof(struct vcpu, pc);
+    const uint32_t *pc = vm->shared->poll_va != 0 ? kvm_host_ptr(k, pc_va, sizeof(*pc)) : NULL;
+    error_report("the VM stopped: %s (exit %u%s) at rip %llx, cpl %u, rsp %llx, cr2 %llx, cr3 %llx, guest pc %x",
+                 exit_name(run->exit_reason), run->exit_reason, detail, (unsigned long long)r.rip, s.cs.selector & 3,
+                 (unsigned long long)r.rsp, (unsigned long long)s.cr2, (unsigned long long)s.cr3, pc != NULL ? *pc : 0);
     return -1;
 }
 

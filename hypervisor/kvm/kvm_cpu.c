@@ -1,9 +1,9 @@
 /*
  * kvm_cpu.c: the vCPU's registers. It starts at CPL 3 in 64-bit mode with paging on: there is nothing to boot.
  *
- * CPUID: what KVM says it supports, and those features of the processor that unprivileged code uses directly, whatever KVM's emulator knows of
- * them (a KVM without hardware virtualisation hides what it cannot emulate). The engine does not read CPUID: the host
- * process passes it the feature set; CPUID only decides which bits KVM lets us set in CR4 and XCR0.
+ * CPUID: what KVM says it supports, and those features of the processor that unprivileged code uses directly, whatever KVM's emulator knows
+ * of them (a KVM without hardware virtualisation hides what it cannot emulate). The engine does not read CPUID: the host process passes it
+ * the feature set; CPUID only decides which bits KVM lets us set in CR4 and XCR0.
  */
 #include <cpuid.h>
 #include <errno.h>
@@ -13,22 +13,22 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define CR0_PE BIT(0)
-#define CR0_MP BIT(1)
-#define CR0_ET BIT(4)
-#define CR0_NE BIT(5)
-#define CR0_WP BIT(16)
-#define CR0_PG BIT(31)
+#define CR0_PE         BIT(0)
+#define CR0_MP         BIT(1)
+#define CR0_ET         BIT(4)
+#define CR0_NE         BIT(5)
+#define CR0_WP         BIT(16)
+#define CR0_PG         BIT(31)
 #define CR4_PAE        BIT(5)
 #define CR4_OSFXSR     BIT(9)
 #define CR4_OSXMMEXCPT BIT(10)
 #define CR4_FSGSBASE   BIT(16)
 #define CR4_OSXSAVE    BIT(18)
-#define EFER_LME BIT(8)
-#define EFER_LMA BIT(10)
-#define EFER_NXE BIT(11)
-#define XCR0_X87_SSE 0x3u
-#define XCR0_AVX     0x4u
+#define EFER_LME       BIT(8)
+#define EFER_LMA       BIT(10)
+#define EFER_NXE       BIT(11)
+#define XCR0_X87_SSE   0x3u
+#define XCR0_AVX       0x4u
 
 #define CPUID_1_ECX_XSAVE    BIT(26)
 #define CPUID_1_ECX_OSXSAVE  BIT(27)
@@ -37,7 +37,7 @@
 /* PCLMUL SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT XSAVE AVX F16C */
 #define CPUID_1_ECX_USER (BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(19) | BIT(20) | BIT(22) | BIT(23) | BIT(26) | BIT(28) | BIT(29))
 /* FSGSBASE BMI1 AVX2 BMI2 ERMS */
-#define CPUID_7_EBX_USER (BIT(0) | BIT(3) | BIT(5) | BIT(8) | BIT(9))
+#define CPUID_7_EBX_USER     (BIT(0) | BIT(3) | BIT(5) | BIT(8) | BIT(9))
 #define CPUID_EXT_1_ECX_USER (BIT(0) | BIT(5)) /* LAHF, LZCNT */
 
 #define CPUID_ENTRIES 256

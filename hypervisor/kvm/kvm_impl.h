@@ -36,14 +36,14 @@ struct kvm_state {
     struct kvm_run *run;
     size_t run_size;
     struct kvm_region region[REGION_COUNT];
-    uint8_t *machine_ram; /* vm->ram as the machine made it; ours stands in its place until release */
-    struct vm_boot_info *boot; /* in REGION_CONTROL */
-    uint64_t entry;            /* of the image */
+    uint8_t *machine_ram;                               /* vm->ram as the machine made it; ours stands in its place until release */
+    struct vm_boot_info *boot;                          /* in REGION_CONTROL */
+    uint64_t entry;                                     /* of the image */
     uint32_t image_flags[VM_IMAGE_MAX / VM_LARGE_PAGE]; /* PF_* of the segments on each large page */
 
-    pthread_t thread;          /* the one in run() */
+    pthread_t thread; /* the one in run() */
     atomic_bool running;
-    atomic_bool stop;          /* interrupt() was called */
+    atomic_bool stop; /* interrupt() was called */
     uint64_t exits[EXIT_KINDS];
 };
 

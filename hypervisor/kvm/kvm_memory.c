@@ -1,10 +1,10 @@
 /*
  * kvm_memory.c: the VM's memory: regions and their slots, the execution kernel's image, and the page tables the vCPU starts with.
  *
- * Each region of vm_layout.h is anonymous memory of this process (but for the shared area, which the machine has anyway) and a memory slot of its
- * own. Anonymous memory gets transparent huge pages, aligned so that the VM sees them too: an address translated through two
- * levels of tables needs far fewer steps, and the first touch of 2 MiB leaves the VM once and not 512 times. The machine's guest RAM is a memfd, which
- * most systems give small pages only, for the sake of -accel hosted; while the VM exists anonymous memory stands in its place.
+ * Each region of vm_layout.h is anonymous memory of this process (but for the shared area, which the machine has anyway) and a memory slot
+ * of its own. Anonymous memory gets transparent huge pages, aligned so that the VM sees them too: an address translated through two levels
+ * of tables needs far fewer steps, and the first touch of 2 MiB leaves the VM once and not 512 times. The machine's guest RAM is a memfd,
+ * which most systems give small pages only, for the sake of -accel hosted; while the VM exists anonymous memory stands in its place.
  */
 #include <dbt/engine.h>
 #include <elf.h>
@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define POOL_PAGES_MIN 16384u /* page tables: 64 MiB, touched as used; a window needs at most 2052 pages */
+#define POOL_PAGES_MIN        16384u /* page tables: 64 MiB, touched as used; a window needs at most 2052 pages */
 #define POOL_PAGES_PER_WINDOW 64u
 
 /* --- regions --- */
@@ -50,7 +50,8 @@ static int add_slots(struct kvm_state *k)
         struct kvm_userspace_memory_region m = {
             .slot = i, .guest_phys_addr = r->gpa, .memory_size = r->size, .userspace_addr = (uintptr_t)r->host};
         if (ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, &m) < 0) {
-            error_report("KVM refuses %llu KiB of memory for the VM's %s: %s", (unsigned long long)(r->size >> 10), r->name, strerror(errno));
+            error_report("KVM refuses %llu KiB of memory for the VM's %s: %s", (unsigned long long)(r->size >> 10), r->name,
+                         strerror(errno));
             return -1;
         }
     }
@@ -68,8 +69,8 @@ void *kvm_host_ptr(const struct kvm_state *k, uint64_t va, uint64_t len)
 }
 
 /*
- * Guest RAM: take over what the machine has loaded into its memfd, page by page where there is anything, and give the memfd's pages back: the
- * machine fills its RAM anew before each boot.
+ * Guest RAM: take over what the machine has loaded into its memfd, page by page where there is anything, and give the memfd's pages back:
+ * the machine fills its RAM anew before each boot.
  */
 static int take_ram(struct kvm_state *k, struct vm *vm)
 {
@@ -171,9 +172,15 @@ static void build_page_tables(struct kvm_state *k)
     static const struct {
         uint32_t base, size;
     } control[] = {
-        {VM_STACK, VM_STACK_SIZE}, {VM_FAULT_STACK, VM_FAULT_STACK_SIZE}, {VM_DEATH_STACK, VM_DEATH_STACK_SIZE},
-        {VM_TRAP_STACK, VM_PAGE},  {VM_DOUBLE_STACK, VM_PAGE},            {VM_GDT, VM_PAGE},
-        {VM_TSS, VM_PAGE},         {VM_IDT, VM_PAGE},                     {VM_BOOT_INFO, VM_PAGE},
+        {VM_STACK, VM_STACK_SIZE},
+        {VM_FAULT_STACK, VM_FAULT_STACK_SIZE},
+        {VM_DEATH_STACK, VM_DEATH_STACK_SIZE},
+        {VM_TRAP_STACK, VM_PAGE},
+        {VM_DOUBLE_STACK, VM_PAGE},
+        {VM_GDT, VM_PAGE},
+        {VM_TSS, VM_PAGE},
+        {VM_IDT, VM_PAGE},
+        {VM_BOOT_INFO, VM_PAGE},
     };
     const uint64_t data = X86_PTE_W | X86_PTE_NX;
 

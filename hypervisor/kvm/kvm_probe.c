@@ -1,9 +1,9 @@
 /*
  * kvm_probe.c: is KVM there, does it offer what is needed, and does code at CPL 0 run natively?
  *
- * The last is measured: a VM of three pages runs a loop at CPL 0, and the difference between many rounds and one, the best of a few tries, is what
- * its instructions take. Hardware needs under a nanosecond for each (some nanoseconds where the processor itself is emulated),
- * a KVM that emulates CPL 0 half a microsecond.
+ * The last is measured: a VM of three pages runs a loop at CPL 0, and the difference between many rounds and one, the best of a few tries,
+ * is what its instructions take. Hardware needs under a nanosecond for each (some nanoseconds where the processor itself is emulated), a
+ * KVM that emulates CPL 0 half a microsecond.
  */
 #include <cpuid.h>
 #include <errno.h>
@@ -17,10 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOP_ROUNDS   128u
-#define LOOP_INSNS    2u
-#define EMULATED_NS   100.0 /* an instruction above that is not run but interpreted */
-#define TRIES         3
+#define LOOP_ROUNDS 128u
+#define LOOP_INSNS  2u
+#define EMULATED_NS 100.0 /* an instruction above that is not run but interpreted */
+#define TRIES       3
 
 int kvm_open(char *why, size_t cap)
 {
@@ -70,10 +70,10 @@ fail:
 enum { PAGE_PML4, PAGE_PDPT, PAGE_PD, PAGE_CODE, PAGES };
 
 static const uint8_t loop_code[] = {
-    0xff, 0xc9,                   /* 1: dec %ecx */
-    0x75, 0xfc,                   /*    jnz 1b */
-    0xe6, VM_PORT_HOSTCALL,       /*    out %al, $port */
-    0xeb, 0xf8,                   /*    jmp 1b */
+    0xff, 0xc9,             /* 1: dec %ecx */
+    0x75, 0xfc,             /*    jnz 1b */
+    0xe6, VM_PORT_HOSTCALL, /*    out %al, $port */
+    0xeb, 0xf8,             /*    jmp 1b */
 };
 
 static int run_loop(int vcpu, const struct kvm_run *run, uint32_t rounds, double *ns)

@@ -66,9 +66,9 @@
 #define VM_IDT_SIZE 0x200 /* 32 exceptions */
 
 /* A hypercall is a byte written to this port, which the TSS opens to CPL 3; the value is ignored. */
-#define VM_PORT_HOSTCALL  0x40
-#define VM_TSS_IOMAP      0x68
-#define VM_TSS_SIZE       (VM_TSS_IOMAP + VM_PORT_HOSTCALL / 8 + 2)
+#define VM_PORT_HOSTCALL 0x40
+#define VM_TSS_IOMAP     0x68
+#define VM_TSS_SIZE      (VM_TSS_IOMAP + VM_PORT_HOSTCALL / 8 + 2)
 
 /* --- page-table entries --------------------------------------------------------------------------------------------------------- */
 #define X86_PTE_P     0x1
@@ -91,10 +91,10 @@
 
 struct vm_boot_info {
     uint32_t magic, version;
-    uint32_t pool_pages;  /* size of the pool */
-    uint32_t pool_used;   /* first pages of it that hold the host's tables */
-    uint64_t pml4;        /* physical and virtual address of the top table, in the pool */
-    uint32_t windows;     /* windows wanted */
+    uint32_t pool_pages; /* size of the pool */
+    uint32_t pool_used;  /* first pages of it that hold the host's tables */
+    uint64_t pml4;       /* physical and virtual address of the top table, in the pool */
+    uint32_t windows;    /* windows wanted */
     uint32_t pad;
     /* execution kernel -> host, for --stats */
     uint64_t page_faults;     /* reflected to CPL 3 */
@@ -106,13 +106,15 @@ struct vm_boot_info {
 };
 
 _Static_assert(VM_STACK + VM_STACK_SIZE < VM_FAULT_STACK && VM_FAULT_STACK + VM_FAULT_STACK_SIZE < VM_DEATH_STACK &&
-               VM_DEATH_STACK + VM_DEATH_STACK_SIZE < VM_TRAP_STACK, "a guard page below each stack");
+                   VM_DEATH_STACK + VM_DEATH_STACK_SIZE < VM_TRAP_STACK,
+               "a guard page below each stack");
 _Static_assert(VM_BOOT_INFO + VM_PAGE <= VM_CONTROL_BASE + VM_CONTROL_SIZE, "control region");
 _Static_assert(sizeof(struct vm_boot_info) <= VM_PAGE, "control region");
 _Static_assert(VM_CONTROL_BASE + VM_CONTROL_SIZE <= VM_IMAGE_BASE && VM_IMAGE_BASE + VM_IMAGE_MAX <= VM_POOL_BASE &&
-               VM_POOL_BASE + VM_POOL_MAX <= VM_CODE_RW_BASE && VM_CODE_RW_BASE + VM_CODE_MAX <= VM_CODE_RX_BASE &&
-               VM_CODE_RX_BASE + VM_CODE_MAX <= VM_SHARED_BASE && VM_SHARED_BASE + VM_SHARED_MAX <= VM_HEAP_BASE &&
-               VM_HEAP_BASE + (uint64_t)VM_HEAP_MAX <= VM_RAM_BASE, "regions in order");
+                   VM_POOL_BASE + VM_POOL_MAX <= VM_CODE_RW_BASE && VM_CODE_RW_BASE + VM_CODE_MAX <= VM_CODE_RX_BASE &&
+                   VM_CODE_RX_BASE + VM_CODE_MAX <= VM_SHARED_BASE && VM_SHARED_BASE + VM_SHARED_MAX <= VM_HEAP_BASE &&
+                   VM_HEAP_BASE + (uint64_t)VM_HEAP_MAX <= VM_RAM_BASE,
+               "regions in order");
 _Static_assert(VM_CODE_RX_BASE + VM_CODE_MAX - VM_IMAGE_BASE < 0x7fffffff, "near calls between code cache and image");
 _Static_assert(VM_RAM_BASE + (uint64_t)GUEST_RAM_MAX <= VM_WINDOW_BASE, "regions in order");
 _Static_assert(VM_WINDOW_BASE + VM_WINDOW_MAX * VM_WINDOW_STRIDE < 1ull << 47, "lower half");
@@ -120,8 +122,8 @@ _Static_assert(VM_WINDOW_BASE % (1ull << 39) == 0, "windows start at a top-level
 _Static_assert(sizeof(struct vm_shared) <= VM_SHARED_MAX, "shared area");
 
 /* Host and execution kernel agree on 16-byte stacks: tops are their own alignment. */
-#define VM_STACK_TOP       (VM_STACK + VM_STACK_SIZE)
-#define VM_TRAP_STACK_TOP  (VM_TRAP_STACK + VM_PAGE)
+#define VM_STACK_TOP      (VM_STACK + VM_STACK_SIZE)
+#define VM_TRAP_STACK_TOP (VM_TRAP_STACK + VM_PAGE)
 #endif
 
 #endif

@@ -1,14 +1,18 @@
 /*
  * payload.c: an engine that only tests the ground engines stand on: windows, faults, flushes, deaths.
  *
- * Linked with the execution kernel's base instead of the translator, it runs in the VM. A failed check ends the VM with STOP_PANIC and a sentence;
- * a case that returns ends it with STOP_POWER_OFF. RAM word i holds the value i (written by the host).
+ * Linked with the execution kernel's base instead of the translator, it runs in the VM. A failed check ends the VM with STOP_PANIC and a
+ * sentence; a case that returns ends it with STOP_POWER_OFF. RAM word i holds the value i (written by the host).
  */
 #include "payload.h"
 #include <dbt/engine.h>
 #include <guest-kernel/kernel.h>
 
-#define CHECK(c) do { if (!(c)) kernel_die("check failed: %s, line %u", #c, __LINE__); } while (0)
+#define CHECK(c)                                                                                                                           \
+    do {                                                                                                                                   \
+        if (!(c))                                                                                                                          \
+            kernel_die("check failed: %s, line %u", #c, __LINE__);                                                                         \
+    } while (0)
 #define MIB (1u << 20)
 
 struct engine {
@@ -53,7 +57,7 @@ struct engine *engine_create(struct vm_shared *s, struct platform *p)
 {
     plat = p;
     the_engine.v.shared = s;
-    s->poll_va = s->heap_va + 64; /* in memory the host finds */
+    s->poll_va = (uintptr_t)&the_engine.v.poll;
     return &the_engine;
 }
 
@@ -112,8 +116,9 @@ static void case_start(void)
     CHECK(ones == 1);
     if (shared->config.host_features & HOST_HAS_AVX2) {
         uint64_t v;
-        __asm__("vpcmpeqd %%ymm0, %%ymm0, %%ymm0; vpaddd %%ymm0, %%ymm0, %%ymm1; vextracti128 $1, %%ymm1, %%xmm1; vmovq %%xmm1, %0; vzeroupper"
-                : "=r"(v)::"xmm0", "xmm1");
+        __asm__(
+            "vpcmpeqd %%ymm0, %%ymm0, %%ymm0; vpaddd %%ymm0, %%ymm0, %%ymm1; vextracti128 $1, %%ymm1, %%xmm1; vmovq %%xmm1, %0; vzeroupper"
+            : "=r"(v)::"xmm0", "xmm1");
         CHECK(v == 0xfffffffefffffffe);
         __asm__("pext %1, %2, %0" : "=r"(ones) : "r"(0xff00), "r"(ecx));
         CHECK(ones == 0x12);
@@ -413,8 +418,8 @@ static uint32_t rnd(void)
     return (uint32_t)(s >> 16);
 }
 
-#define MODEL_PAGES 1536u /* three large pages */
-#define MODEL_VA 0xbff00000u /* across a GiB boundary, not aligned to 2 MiB */
+#define MODEL_PAGES 1536u       /* three large pages */
+#define MODEL_VA    0xbff00000u /* across a GiB boundary, not aligned to 2 MiB */
 
 static void case_random(void)
 {
@@ -584,10 +589,9 @@ static void die_by(uint32_t which)
 void engine_run(struct engine *e)
 {
     static void (*const cases[])(void) = {
-        [CASE_START] = case_start,     [CASE_MAP] = case_map,     [CASE_FAULT] = case_fault,
-        [CASE_PROTECT] = case_protect, [CASE_REMAP] = case_remap, [CASE_UNMAP] = case_unmap,
-        [CASE_LARGE] = case_large,     [CASE_WINDOWS] = case_windows, [CASE_POOL] = case_pool,
-        [CASE_RANDOM] = case_random,   [CASE_COST] = case_cost,
+        [CASE_START] = case_start, [CASE_MAP] = case_map,       [CASE_FAULT] = case_fault, [CASE_PROTECT] = case_protect,
+        [CASE_REMAP] = case_remap, [CASE_UNMAP] = case_unmap,   [CASE_LARGE] = case_large, [CASE_WINDOWS] = case_windows,
+        [CASE_POOL] = case_pool,   [CASE_RANDOM] = case_random, [CASE_COST] = case_cost,
     };
     uint32_t which = shared->entry_r[0];
 
