@@ -15,4 +15,8 @@ kernel_entry:
     ud2
     .size kernel_entry, . - kernel_entry
 
+    .globl layout_image_start, layout_image_end
+    .set layout_image_start, VM_IMAGE_BASE
+    .set layout_image_end, VM_IMAGE_BASE + VM_IMAGE_MAX
+
     .section .note.GNU-stack, "", @progbits
