@@ -36,6 +36,9 @@ void engine_tlb_all(struct vcpu *v);
 void engine_tlb_asid(struct vcpu *v, unsigned asid);
 void engine_tlb_va(struct vcpu *v, uint32_t va, int asid);
 
+/* A barrier that completes TLB maintenance (DSB): what the operations above took away is gone afterwards. */
+void engine_tlb_barrier(struct vcpu *v);
+
 /* Instruction-cache maintenance. engine_icache_va: the line's page, by guest virtual address in the current regime. */
 void engine_icache_all(struct vcpu *v);
 void engine_icache_va(struct vcpu *v, uint32_t va);

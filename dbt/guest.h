@@ -53,12 +53,13 @@ uint32_t guest_block_flags(const struct vcpu *v);
 /*
  * Translate from v->pc. code/code_len: guest bytes at that address up to the end of its page; code2: the following page's first bytes
  * (or NULL when it cannot be fetched), for an instruction that straddles. max_insns bounds the block.
- * slow(pc, arg): was an instruction at pc seen to touch a device. Sets b->size; size > code_len means that the (only) instruction straddles.
+ * before: how many bytes in front of code (the beginning of its page) may be looked at; 0 where they may change without the block being
+ * dropped. slow(pc, arg): was an instruction at pc seen to touch a device. Sets b->size; size > code_len means that the (only) instruction straddles.
  */
 struct guest_translate_in {
     uint32_t pc, flags, max_insns;
     const uint8_t *code;
-    uint32_t code_len;
+    uint32_t code_len, before;
     const uint8_t *code2;
     bool (*slow)(void *arg, uint32_t pc);
     void *slow_arg;

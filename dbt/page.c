@@ -4,7 +4,7 @@
  * A page with translated blocks is write-protected in every view that maps it (RP_CODE). To find those mappings, each page heads a list of
  * its writable small mappings, and each MiB of RAM a list of writable sections over it; read-only mappings need not be found.
  * The first write kills the page's blocks and makes it plain again. A page that goes back and forth (code beside data) becomes lazy:
- * it stays writable and its blocks are compared with memory at instruction-cache maintenance, as the architecture allows.
+ * it stays writable and the blocks made of it from then on are compared with memory at instruction-cache maintenance, as the architecture allows.
  */
 #include <dbt/engine_impl.h>
 
@@ -80,9 +80,9 @@ void page_written(struct engine *e, uint32_t page)
     e->v->stats->code_page_writes++;
     if (p->blocks == NONE)
         return;
+    block_kill_page(e, page);
     if (p->writes < RP_LAZY_AFTER) {
         p->writes++;
-        block_kill_page(e, page);
     } else {
         p->flags |= RP_LAZY;
         p->lazy_next = e->lazy_head;
@@ -144,7 +144,7 @@ void page_lazy_check(struct engine *e, uint32_t page)
         p->flags &= ~RP_LAZY;
         p->clean = 0;
         if (p->blocks != NONE)
-            page_make_code(e, n); /* has settled */
+            page_make_code(e, n); /* has settled; its blocks look at nothing but the bytes they were checked for */
         else
             p->writes = 0; /* nothing left: an ordinary page again */
     }

@@ -5,6 +5,8 @@
  * re-walks that page in the views it concerns. Maintenance by ASID or of everything marks views stale; a stale view is re-walked
  * when next used, and only what differs is changed. Guest tables are never write-protected.
  *
+ * What the platform has to take back takes effect at the barrier that the architecture asks for after maintenance, or when the view is next entered.
+ *
  * A view that is neither current nor owned may stand for tables that are gone: its pages are dropped rather than re-walked.
  */
 #include <dbt/engine_impl.h>
@@ -124,7 +126,6 @@ void view_sync(struct engine *e, unsigned n)
             sync_l1(e, n, i);
         }
     }
-    plat_flush(e->plat);
     e->v->stats->view_syncs++;
     if (start)
         e->v->stats->tsc_sync += rdtsc() - start;
@@ -196,5 +197,9 @@ void engine_tlb_va(struct vcpu *v, uint32_t va, int asid)
         else
             view_remove_section(e, n, va >> 20);
     }
-    plat_flush(e->plat);
+}
+
+void engine_tlb_barrier(struct vcpu *v)
+{
+    plat_flush(v->engine->plat);
 }

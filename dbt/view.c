@@ -409,8 +409,10 @@ static void view_enter(struct engine *e, unsigned n, const struct guest_regime *
         plat_set_window(e->plat, n);
         e->v->stats->view_switches++;
     }
-    if (w->stale)
+    if (w->stale) {
         view_sync(e, n);
+        plat_flush(e->plat);
+    }
 }
 
 void engine_regime_changed(struct vcpu *v)

@@ -73,6 +73,7 @@ static uint64_t ccsidr_read(struct arm_cpu *c, uint32_t key UNUSED)
 
 static void csselr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { c->cp15.csselr = value & 15; }
 
+static void dsb_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value UNUSED) { engine_tlb_barrier(&c->v); }
 static void wfi_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value UNUSED) { arm_wait_for_interrupt(c); }
 
 /* Only the fields of coprocessors 10 and 11 and the Advanced SIMD and D32 disable bits are there; the rest is RAZ/WI. */
@@ -357,7 +358,7 @@ const struct cp_row arm_cp_rows[] = {
     /* caches and barriers: memory is coherent, only instruction caches matter */
     {C15(0, 7, 0, 4), .access = CP_W, .end = true, .write = wfi_write},
     {C15(0, 7, 5, 4), .access = CP_W | CP_UW, .end = true},  /* CP15ISB */
-    {C15(0, 7, 10, 4), .access = CP_W | CP_UW, .nop = true}, /* CP15DSB */
+    {C15(0, 7, 10, 4), .access = CP_W | CP_UW, .write = dsb_write}, /* CP15DSB */
     {C15(0, 7, 10, 5), .access = CP_W | CP_UW, .nop = true}, /* CP15DMB */
     NOP_W(7, 1, 6),  /* BPIALLIS */
     NOP_W(7, 5, 6),  /* BPIALL */

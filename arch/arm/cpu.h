@@ -147,6 +147,7 @@ uint32_t arm_helper_prefetch_abort(void *cpu, uint32_t va, uint32_t b, uint32_t 
 uint32_t arm_helper_hvc(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t is_smc);         /* PSCI; returns, result in gpr[0] */
 uint32_t arm_helper_wfi(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);           /* sleeps; caller ends block with EXIT_LOOKUP */
 uint32_t arm_helper_wfe(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);
+uint32_t arm_helper_dsb(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);           /* pure: no call flags */
 uint32_t arm_helper_sev(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);
 uint32_t arm_helper_cpsr_read(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);     /* RFLAGS */
 uint32_t arm_helper_cpsr_write(void *cpu, uint32_t value, uint32_t b, uint32_t mask, uint32_t imm2); /* WFLAGS; mask already limited by the instruction, privilege

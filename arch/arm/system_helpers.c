@@ -124,6 +124,12 @@ uint32_t arm_helper_sev(void *cpu, uint32_t a UNUSED, uint32_t b UNUSED, uint32_
     return 0;
 }
 
+uint32_t arm_helper_dsb(void *cpu, uint32_t a UNUSED, uint32_t b UNUSED, uint32_t imm UNUSED, uint32_t imm2 UNUSED)
+{
+    engine_tlb_barrier(cpu);
+    return 0;
+}
+
 /* --- status registers --- */
 
 uint32_t arm_helper_cpsr_read(void *cpu, uint32_t a UNUSED, uint32_t b UNUSED, uint32_t imm UNUSED, uint32_t imm2 UNUSED)

@@ -186,7 +186,7 @@ const struct arm_row arm_a32_rows[] = {
     {"pli", "1111 0110 U101 nnnn ---- iiii iyy0 mmmm", tr_nop, ROW_FL_KNOWN, 0},
     {"pld", "1111 0111 UR01 nnnn ---- iiii iyy0 mmmm", tr_nop, ROW_FL_KNOWN, 0},
     {"clrex", "1111 0101 0111 ---- ---- ---- 0001 ----", tr_clrex, ROW_FL_KNOWN, 0},
-    {"dsb", "1111 0101 0111 ---- ---- ---- 0100 oooo", tr_nop, ROW_FL_KNOWN, 0},
+    {"dsb", "1111 0101 0111 ---- ---- ---- 0100 oooo", tr_dsb, ROW_FL_KNOWN, 0},
     {"dmb", "1111 0101 0111 ---- ---- ---- 0101 oooo", tr_nop, ROW_FL_KNOWN, 0},
     {"isb", "1111 0101 0111 ---- ---- ---- 0110 oooo", tr_isb, 0, 0},
     {"srs", "1111 100P U1W0 1101 ---- ---- ---m mmmm", tr_srs, ROW_SYSTEM | ROW_MEM, 0},

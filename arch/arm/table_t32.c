@@ -104,7 +104,7 @@ const struct arm_row arm_t32_rows[] = {
     {"hint", "11110 0 111010 ---- 10-0 - 000 iiiiiiii", tr_hint, ROW_SYSTEM, 0},
     {"cps", "11110 0 111010 ---- 10-0 - oo M A I F mmmmm", tr_cps, ROW_SYSTEM, 0},
     {"clrex", "11110 0 111011 ---- 10-0 ---- 0010 ----", tr_clrex, ROW_FL_KNOWN, 0},
-    {"dsb", "11110 0 111011 ---- 10-0 ---- 0100 oooo", tr_nop, ROW_FL_KNOWN, 0},
+    {"dsb", "11110 0 111011 ---- 10-0 ---- 0100 oooo", tr_dsb, ROW_FL_KNOWN, 0},
     {"dmb", "11110 0 111011 ---- 10-0 ---- 0101 oooo", tr_nop, ROW_FL_KNOWN, 0},
     {"isb", "11110 0 111011 ---- 10-0 ---- 0110 oooo", tr_isb, 0, 0},
     {"bxj", "11110 0 111100 mmmm 10-0 ---- ---- ----", tr_bx, ROW_BRANCH, 0},

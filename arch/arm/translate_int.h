@@ -53,7 +53,7 @@ arm_translate_fn_decl tr_dp_imm, tr_dp_shift, tr_dp_rsr, tr_shift_reg, tr_movw, 
     tr_bitfield_extract, tr_bitfield_insert;
 arm_translate_fn_decl tr_mul, tr_mull, tr_umaal, tr_smlaxy, tr_smlaw, tr_smlalxy, tr_smlad, tr_smlald, tr_smmla, tr_div;
 arm_translate_fn_decl tr_parallel, tr_qadd, tr_sel, tr_usad8, tr_sat, tr_sat16;
-arm_translate_fn_decl tr_ls_imm, tr_ls_reg, tr_ls_lit, tr_ldstm, tr_push_pop, tr_ldrex, tr_strex, tr_swp, tr_clrex, tr_hint, tr_nop, tr_isb;
+arm_translate_fn_decl tr_ls_imm, tr_ls_reg, tr_ls_lit, tr_ldstm, tr_push_pop, tr_ldrex, tr_strex, tr_swp, tr_clrex, tr_hint, tr_nop, tr_isb, tr_dsb;
 arm_translate_fn_decl tr_b, tr_bl, tr_blx_imm, tr_bx, tr_cbz, tr_tbb, tr_it;
 arm_translate_fn_decl tr_svc, tr_hvc, tr_bkpt, tr_eret, tr_subs_pc, tr_rfe, tr_srs, tr_cps, tr_setend, tr_mrs, tr_msr_reg, tr_msr_imm,
     tr_mrs_banked, tr_msr_banked;

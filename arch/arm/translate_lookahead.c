@@ -30,16 +30,23 @@ const uint8_t *tr_code_at(const struct arm_translator *t, uint32_t pc, unsigned 
     return off < t->in->code_len && t->in->code_len - off >= len ? t->in->code + off : NULL;
 }
 
+/* The same for bytes that are only looked at: the page's bytes before the block may be, too. */
+static const uint8_t *code_near(const struct arm_translator *t, uint32_t pc, unsigned len)
+{
+    uint32_t back = (t->in->pc & ~1u) - pc;
+    return back - 1 < t->in->before ? t->in->code - back : tr_code_at(t, pc, len);
+}
+
 static bool decode_at(const struct arm_translator *t, const struct arm_decoder *decoder, uint32_t pc, struct arm_insn *out)
 {
-    const uint8_t *p = tr_code_at(t, pc, t->thumb ? 2 : 4);
+    const uint8_t *p = code_near(t, pc, t->thumb ? 2 : 4);
     if (!p)
         return false;
     if (!t->thumb)
         return arm_decode_a32(decoder, pc, tr_word(p), out);
     uint16_t hw1 = tr_halfword(p), hw2 = 0;
     if (arm_thumb_is_32bit(hw1)) {
-        if (!tr_code_at(t, pc, 4))
+        if (!code_near(t, pc, 4))
             return false;
         hw2 = tr_halfword(p + 2);
     }
@@ -104,8 +111,9 @@ uint8_t tr_exit_live(struct arm_translator *t, uint32_t target)
     if ((target & 1) != t->thumb)
         return IR_NZCV;
     unsigned live = flags_live_at(&l, target & ~1u);
-    if (live != IR_NZCV) { /* the block rests on those bytes too: they count as its own */
-        uint32_t size = l.end - (t->in->pc & ~1u);
+    uint32_t start = t->in->pc & ~1u;
+    if (live != IR_NZCV && l.end > start) { /* the block rests on those bytes too: they count as its own */
+        uint32_t size = l.end - start;
         t->b->size = size > t->b->size ? size : t->b->size;
     }
     return (uint8_t)live;

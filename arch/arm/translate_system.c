@@ -406,6 +406,13 @@ void tr_ldc(struct arm_translator *t, const struct arm_insn *i)
 
 void tr_nop(struct arm_translator *t UNUSED, const struct arm_insn *i UNUSED) {}
 
+/* Only privileged code can have TLB maintenance to complete. */
+void tr_dsb(struct arm_translator *t, const struct arm_insn *i UNUSED)
+{
+    if (t->flags & ARM_BF_PRIV)
+        tr_call(t, arm_helper_dsb, IR_NONE, IR_NONE, IR_NONE, 0, 0, 0);
+}
+
 /* The instructions after it are fetched anew: code that has changed before must not be in this block. */
 void tr_isb(struct arm_translator *t, const struct arm_insn *i UNUSED)
 {

@@ -65,6 +65,7 @@ static void scan(struct be *be)
     }
     ir_flags_live_after(b, be->live);
     values_init(be);
+    constants_forget_all(be);
 }
 
 static void prologue(struct be *be)
@@ -91,8 +92,14 @@ static void compile(struct be *be)
         be->index = k;
         be->need_after = after & ~ir_flags_defined(i);
         be->need = be->need_after | ir_flags_read(i);
-        if ((be->reachable || i->op == IR_OP_LABEL || i->op == IR_OP_INSN) && i->op < IR_OP_COUNT && !is_dead(i))
-            lower[i->op](be, i);
+        x86_vcache_before(&be->e.vcache, i);
+        if ((be->reachable || i->op == IR_OP_LABEL || i->op == IR_OP_INSN) && i->op < IR_OP_COUNT && !is_dead(i)) {
+            struct ir_insn folded = *i;
+            if (constants_apply(be, &folded)) {
+                lower[folded.op](be, &folded);
+                constants_note_results(be, &folded);
+            }
+        }
         values_end_insn(be);
     }
     if (be->reachable) /* the front end left out the last exit */
@@ -105,7 +112,7 @@ static void begin(struct be *be, uint8_t *rw, uint32_t cap)
 {
     x86_emitter_init(&be->e, rw, cap);
     be->failed = be->retry_long = false;
-    be->n_branches = be->n_cold = be->n_executed = 0;
+    be->n_branches = be->n_cold = be->n_copies = be->n_executed = 0;
     be->pc = be->b->pc;
     be->restart = 0;
     be->out->n_exits = be->out->n_faults = be->out->size = 0;

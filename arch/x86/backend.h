@@ -17,6 +17,7 @@
 #include <arch/x86/emit.h>
 #include <dbt/host.h>
 
+#define MAX_COPIES   48 /* fix-ups that keep the copies of vector registers */
 #define MAX_COLD     320 /* each is an exit, a local branch or a check; blocks of 64 guest instructions stay far below */
 #define MAX_BRANCHES 256
 #define VCPU_OFF(field) ((uint32_t)offsetof(struct vcpu, field))
@@ -68,6 +69,7 @@ struct cold {
     uint32_t target, imm;
     uint32_t pc, restart; /* of the guest instruction */
     uint32_t executed;    /* guest instructions executed when the code gets here */
+    uint8_t copies;       /* COLD_FIXUP: be.copies[] to load anew */
     ir_helper fn;
 };
 
@@ -95,11 +97,16 @@ struct be {
     uint32_t slots; /* spill slots in use */
     struct temp temp[IR_MAX_TEMPS];
 
+    uint32_t known[(IR_TEMP0 + IR_MAX_TEMPS) / 32]; /* bit v: value v is the constant ... */
+    uint32_t constant[IR_TEMP0 + IR_MAX_TEMPS];     /* ... that stands here */
+
     uint16_t label_pos[IR_MAX_LABELS];
     uint32_t n_branches;
     struct branch branch[MAX_BRANCHES];
     uint32_t n_cold;
     struct cold cold[MAX_COLD];
+    uint32_t n_copies;
+    struct x86_vcache copies[MAX_COPIES]; /* after operations with a fix-up */
 };
 
 /* An x86 operand: a register, or memory. */
@@ -131,6 +138,16 @@ struct x86_mem global_mem(uint16_t v);
 void value_changed_in_memory(struct be *be, uint16_t v);       /* vcpu.gpr[v] was changed in place: forget copies */
 void values_end_insn(struct be *be);                           /* unlock, free dead temporaries */
 void values_write_back(struct be *be, uint32_t beyond);        /* temporaries live after IR index `beyond` go to their slots */
+
+void value_forget_register(struct be *be, uint16_t v);          /* v is about to be redefined elsewhere */
+
+/* --- fold.c: constants ------------------------------------------------------------------------------------------------- */
+void constants_forget_all(struct be *be);
+bool constant_of(const struct be *be, uint16_t v, uint32_t *value); /* is v known, and what is it? */
+/* Fold constants into `i`, a copy of the instruction at hand. False: no code is needed for it. */
+bool constants_apply(struct be *be, struct ir_insn *i);
+/* After its code: note what it changed. */
+void constants_note_results(struct be *be, const struct ir_insn *i);
 
 /* --- flags.c ------------------------------------------------------------------------------------------------------ */
 bool flags_wanted(const struct be *be);                        /* EFLAGS holds something still needed: prefer forms that keep it */

@@ -152,6 +152,16 @@ void lower_bfi(struct be *be, const struct ir_insn *i)
         def_end(be, i->d, r);
         return;
     }
+    uint32_t field;
+    if (constant_of(be, i->a, &field)) { /* movt */
+        uint32_t mask = ((1u << width) - 1) << lsb;
+        struct ir_insn part = {.op = IR_OP_AND, .d = i->d, .a = i->d, .d2 = IR_NONE, .b = IR_NONE, .imm = ~mask};
+        lower_logic(be, &part);
+        part.op = IR_OP_ORR;
+        part.imm = field << lsb & mask;
+        lower_logic(be, &part);
+        return;
+    }
     unsigned ra = value_get(be, i->a);
     if (lsb == 0 && (width == 8 || width == 16)) {
         if (value_is_mem(be, i->d)) {

@@ -114,17 +114,26 @@ void lower_call(struct be *be, const struct ir_insn *i)
 
 void lower_vop(struct be *be, const struct ir_insn *i)
 {
-    scratch_flush(be);
-    flags_clobber(be);
+    if (x86_vop_clobbers(i)) {
+        scratch_flush(be);
+        flags_clobber(be);
+    }
     be->e.n_fixups = 0;
     if (!x86_lower_vop(&be->e, i)) {
         be->failed = true;
         return;
     }
+    if (be->e.n_fixups == 0)
+        return;
+    if (be->n_copies == MAX_COPIES)
+        x86_vcache_reset(&be->e.vcache);
+    else
+        be->copies[be->n_copies++] = be->e.vcache;
     for (uint32_t k = 0; k < be->e.n_fixups; k++) {
         struct cold *c = cold_new(be, COLD_FIXUP, be->e.fixup[k]);
         c->back = x86_offset(&be->e);
         c->fn = i->fn;
         c->imm = i->imm;
+        c->copies = (uint8_t)(be->n_copies - 1);
     }
 }

@@ -11,6 +11,7 @@
 #define X86_EMIT_H
 
 #include <arch/x86/regs.h>
+#include <arch/x86/vcache.h>
 
 #define X86_MAX_INSN   15
 #define X86_MAX_FIXUPS 8
@@ -23,6 +24,7 @@ struct x86_emitter {
     /* Jumps of a vector operation to its fix-up (see vop.h): offsets of their displacements. */
     uint32_t fixup[X86_MAX_FIXUPS];
     uint32_t n_fixups;
+    struct x86_vcache vcache;
 };
 
 static inline void x86_emitter_init(struct x86_emitter *e, uint8_t *buf, size_t cap)

@@ -306,6 +306,7 @@ static void emit_fixup(struct be *be, const struct cold *c)
     x86_alu_rr(&be->e, X86_XOR, 4, X86_RDX, X86_RDX);
     x86_alu_rr(&be->e, X86_XOR, 4, X86_RCX, X86_RCX);
     call_thunk(be, false, c->fn, c->imm, 0);
+    x86_vcache_reload(&be->e, &be->copies[c->copies]);
     jump_back(be, c->back);
 }
 

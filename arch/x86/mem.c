@@ -197,6 +197,12 @@ void lower_st(struct be *be, const struct ir_insn *i)
         return;
     }
     struct x86_mem m = guest_mem(be, i);
+    uint32_t constant;
+    if (i->d >= IR_TEMP0 && constant_of(be, i->d, &constant) && !(i->mem & IR_MEM_BE)) {
+        fault_point(be);
+        x86_mov_mi(&be->e, size, m, (int32_t)constant);
+        return;
+    }
     unsigned r = value_get(be, i->d);
     fault_point(be);
     if (size > 1 && (i->mem & IR_MEM_BE))
@@ -225,6 +231,7 @@ void lower_ldv(struct be *be, const struct ir_insn *i)
     fault_point(be);
     x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, 0, m);
     x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, x86_state(i->imm2), 0);
+    x86_vcache_loaded(&be->e, i, 0);
 }
 
 void lower_stv(struct be *be, const struct ir_insn *i)
@@ -234,9 +241,11 @@ void lower_stv(struct be *be, const struct ir_insn *i)
         return;
     }
     struct x86_mem m = guest_mem(be, i);
-    x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, 0, x86_state(i->imm2));
+    int copy = x86_vcache_find(&be->e.vcache, i->imm2, access_size(i));
+    if (copy < 0)
+        x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, 0, x86_state(i->imm2));
     fault_point(be);
-    x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, m, 0);
+    x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, m, copy < 0 ? 0 : (unsigned)copy);
 }
 
 void lower_lde(struct be *be, const struct ir_insn *i)

@@ -202,6 +202,13 @@ struct opnd value_opnd(struct be *be, uint16_t v)
             be->locked |= (uint8_t)(1u << r);
         return (struct opnd){.is_reg = true, .reg = (uint8_t)r};
     }
+    uint32_t value;
+    if (!is_global(v) && constant_of(be, v, &value)) {
+        r = scratch_alloc(be);
+        x86_mov_ri(&be->e, r, value);
+        be->scratch[r] = v;
+        return (struct opnd){.is_reg = true, .reg = (uint8_t)r};
+    }
     return (struct opnd){.m = is_global(v) ? global_mem(v) : slot_mem(temp_of(be, v)->slot)};
 }
 
@@ -220,14 +227,24 @@ unsigned value_get(struct be *be, uint16_t v)
 void value_copy_to(struct be *be, unsigned reg, uint16_t v)
 {
     unsigned r = value_reg(be, v);
+    uint32_t value;
 
-    if (r == X86_NOREG)
+    if (r == X86_NOREG && !is_global(v) && constant_of(be, v, &value))
+        x86_mov_ri(&be->e, reg, value);
+    else if (r == X86_NOREG)
         x86_mov_rm(&be->e, 4, reg, is_global(v) ? global_mem(v) : slot_mem(temp_of(be, v)->slot));
     else if (r != reg)
         x86_mov_rr(&be->e, 4, reg, r);
 }
 
 bool value_is_mem(const struct be *be, uint16_t v) { return is_global(v) && value_reg((struct be *)be, v) == X86_NOREG; }
+
+void value_forget_register(struct be *be, uint16_t v)
+{
+    for (unsigned r = 0; r < X86_N_SCRATCH; r++)
+        if (be->scratch[r] == v)
+            unbind(be, r);
+}
 
 void value_changed_in_memory(struct be *be, uint16_t v)
 {

@@ -5,16 +5,6 @@
  */
 #include <arch/x86/vop_impl.h>
 
-void vop_load(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off)
-{
-    x86_v_rm(e, bytes == 16 ? X86_VMOVDQU : bytes == 8 ? X86_VMOVQ : X86_VMOVSS, x, x86_state(off));
-}
-
-void vop_store(struct x86_emitter *e, unsigned bytes, uint32_t off, unsigned x)
-{
-    x86_v_mr(e, bytes == 16 ? X86_VMOVDQU_ST : bytes == 8 ? X86_VMOVQ_ST : X86_VMOVSS_ST, x86_state(off), x);
-}
-
 void vop_ones(struct x86_emitter *e, unsigned x)
 {
     x86_v_rrr(e, X86_VPCMPEQD, x, x, x);
@@ -47,6 +37,12 @@ static void load_ab(struct x86_emitter *e, const struct ir_insn *i)
     vop_load(e, i->mem, X1, i->b);
 }
 
+static void store_high(struct x86_emitter *e, uint32_t off, unsigned x)
+{
+    x86_v_mr(e, X86_VMOVHPS_ST, x86_state(off), x);
+    vop_written(e, 8, off);
+}
+
 /* Store both halves of a double-size result to d and a, or two full ones. */
 static void store_pair(struct x86_emitter *e, const struct ir_insn *i, unsigned lo, unsigned hi)
 {
@@ -54,7 +50,7 @@ static void store_pair(struct x86_emitter *e, const struct ir_insn *i, unsigned 
     if (i->mem == 16)
         vop_store(e, 16, i->a, hi);
     else
-        x86_v_mr(e, X86_VMOVHPS_ST, x86_state(i->a), lo);
+        store_high(e, i->a, lo);
 }
 
 /* --- bitwise --- */
@@ -67,13 +63,12 @@ static void lower_mov(struct x86_emitter *e, const struct ir_insn *i, const stru
 
 static void lower_bin(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    vop_load(e, i->mem, X0, i->a);
-    if (i->mem == 16) {
-        x86_v_rrm(e, r->opc, X0, X0, x86_state(i->b));
-    } else {
-        vop_load(e, i->mem, X1, i->b);
-        x86_v_rrr(e, r->opc, X0, X0, X1);
-    }
+    unsigned a = vop_operand(e, i->mem, X0, i->a);
+
+    if (i->mem == 16 && x86_vcache_find(&e->vcache, i->b, 16) < 0)
+        x86_v_rrm(e, r->opc, X0, a, x86_state(i->b));
+    else
+        x86_v_rrr(e, r->opc, X0, a, vop_operand(e, i->mem, X1, i->b));
     vop_store(e, i->mem, i->d, X0);
 }
 
@@ -349,8 +344,9 @@ static void lower_rev_bytes(struct x86_emitter *e, const struct ir_insn *i, cons
         x86_mov_rm(e, i->mem, X86_RAX, x86_state(i->a));
         x86_bswap(e, i->mem, X86_RAX);
         if (i->mem == 8 && r->esize == 32)
-            x86_sh_ri(e, X86_ROL, 8, X86_RAX, 32);
+            x86_rorx_rr(e, 8, X86_RAX, X86_RAX, 32);
         x86_mov_mr(e, i->mem, x86_state(i->d), X86_RAX);
+        vop_written(e, i->mem, i->d);
         return;
     }
     if (r->esize == 32)
@@ -393,7 +389,12 @@ static void lower_ext(struct x86_emitter *e, const struct ir_insn *i, const stru
 
 static void lower_dup(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    x86_v_rm(e, r->opc, X0, x86_state(i->a));
+    int copy = x86_vcache_find(&e->vcache, i->a, r->esize / 8);
+
+    if (copy >= 0)
+        x86_v_rr(e, r->opc, X0, (unsigned)copy);
+    else
+        x86_v_rm(e, r->opc, X0, x86_state(i->a));
     vop_store(e, i->mem, i->d, X0);
 }
 
@@ -501,9 +502,20 @@ static uint32_t extend_opc(const struct vop_row *r)
     }
 }
 
+/* x = the eight bytes of state at off, extended */
+static void load_extended(struct x86_emitter *e, const struct vop_row *r, unsigned x, uint32_t off)
+{
+    int copy = x86_vcache_find(&e->vcache, off, 8);
+
+    if (copy >= 0)
+        x86_v_rr(e, extend_opc(r), x, (unsigned)copy);
+    else
+        x86_v_rm(e, extend_opc(r), x, x86_state(off));
+}
+
 static void lower_movl(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    x86_v_rm(e, extend_opc(r), X0, x86_state(i->a));
+    load_extended(e, r, X0, i->a);
     vop_store(e, 16, i->d, X0);
 }
 
@@ -513,8 +525,8 @@ static void lower_wide(struct x86_emitter *e, const struct ir_insn *i, const str
     if (r->opc2)
         vop_load(e, 16, X0, i->a);
     else
-        x86_v_rm(e, extend_opc(r), X0, x86_state(i->a));
-    x86_v_rm(e, extend_opc(r), X1, x86_state(i->b));
+        load_extended(e, r, X0, i->a);
+    load_extended(e, r, X1, i->b);
     x86_v_rrr(e, r->opc, X0, X0, X1);
     vop_store(e, 16, i->d, X0);
 }
@@ -522,8 +534,8 @@ static void lower_wide(struct x86_emitter *e, const struct ir_insn *i, const str
 /* opc: how the product joins d, 0: it does not */
 static void lower_mull(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    x86_v_rm(e, extend_opc(r), X0, x86_state(i->a));
-    x86_v_rm(e, extend_opc(r), X1, x86_state(i->b));
+    load_extended(e, r, X0, i->a);
+    load_extended(e, r, X1, i->b);
     x86_v_rrr(e, r->esize == 8 ? X86_VPMULLW : r->esize == 16 ? X86_VPMULLD : r->is_signed ? X86_VPMULDQ : X86_VPMULUDQ, X0, X0, X1);
     if (r->opc) {
         vop_load(e, 16, X1, i->d);
@@ -668,6 +680,18 @@ static const struct vop_row rows[IR_VOP_COUNT] = {
     FP(FFROMS, vop_ffrom_int, VCVTSI2SS, VCVTSI2SD, true),
     FP(FFROMU, vop_ffrom_int, VCVTSI2SS, VCVTSI2SD, false),
 };
+
+bool x86_vop_clobbers(const struct ir_insn *i)
+{
+    unsigned vop = i->imm2 & 0xffff;
+    const struct vop_row *r = &rows[vop < IR_VOP_COUNT ? vop : 0];
+
+    if (vop >= IR_VOP_FADD)
+        return r->lower != vop_fsign && r->lower != lower_vsign;
+    if (r->lower == lower_shl || r->lower == lower_shr || r->lower == lower_sli || r->lower == lower_sri) /* constants by way of rax */
+        return r->esize == 8 || (r->is_signed && r->esize == 64);
+    return r->lower == lower_rev_bytes || r->lower == lower_tbl;
+}
 
 bool x86_lower_vop(struct x86_emitter *e, const struct ir_insn *i)
 {

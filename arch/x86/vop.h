@@ -9,7 +9,7 @@
 
 /*
  * Write code for the IR_OP_VOP instruction `i`: state[i->d] = vop(state[i->a], state[i->b]), offsets from struct vcpu (address them with
- * x86_state()). The code may use rax, rcx, rdx, all xmm registers and EFLAGS (the back end has put away what lived there), and no other register; it
+ * x86_state()). The code may use xmm registers (xmm8 and up as vcache.h says), when x86_vop_clobbers() rax, rcx, rdx and EFLAGS, and nothing else; it
  * leaves the upper halves of the ymm registers zero (VEX.128 does). Returns false for an operation that has no lowering.
  *
  * Fix-up: where the inline code finds that it cannot give the guest's result, and before it has written anything to state, it jumps away with
@@ -17,6 +17,9 @@
  * the end of the operation's code.
  */
 bool x86_lower_vop(struct x86_emitter *e, const struct ir_insn *i);
+
+/* Does the code of `i`, or its fix-up, change rax, rcx, rdx or EFLAGS? */
+bool x86_vop_clobbers(const struct ir_insn *i);
 
 static inline void x86_vop_fixup(struct x86_emitter *e, enum x86_cc cc)
 {

@@ -14,12 +14,30 @@ static uint32_t opc_of(const struct ir_insn *i, const struct vop_row *r) { retur
 
 static void load_fp(struct x86_emitter *e, const struct ir_insn *i, unsigned x, uint32_t off)
 {
-    x86_v_rm(e, IS_DOUBLE(i) ? X86_VMOVSD : X86_VMOVSS, x, x86_state(off));
+    vop_load(e, i->mem, x, off);
+}
+
+/* d = a op state[off] */
+static void op_state(struct x86_emitter *e, const struct ir_insn *i, uint32_t opc, unsigned d, unsigned a, uint32_t off)
+{
+    int copy = x86_vcache_find(&e->vcache, off, i->mem);
+
+    if (copy >= 0)
+        x86_v_rrr(e, opc, d, a, (unsigned)copy);
+    else
+        x86_v_rrm(e, opc, d, a, x86_state(off));
+}
+
+/* 32 bits from rax */
+static void store_int(struct x86_emitter *e, uint32_t off)
+{
+    x86_mov_mr(e, 4, x86_state(off), X86_RAX);
+    vop_written(e, 4, off);
 }
 
 static void store_fp(struct x86_emitter *e, bool dbl, uint32_t off, unsigned x)
 {
-    x86_v_mr(e, dbl ? X86_VMOVSD_ST : X86_VMOVSS_ST, x86_state(off), x);
+    vop_store(e, dbl ? 8 : 4, off, x);
 }
 
 static void sign_mask(struct x86_emitter *e, const struct ir_insn *i, unsigned x)
@@ -54,7 +72,7 @@ static void check_tiny(struct x86_emitter *e, bool dbl, unsigned x)
 void vop_arith(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
     load_fp(e, i, X0, i->a);
-    x86_v_rrm(e, opc_of(i, r), X0, X0, x86_state(i->b));
+    op_state(e, i, opc_of(i, r), X0, X0, i->b);
     if ((i->imm2 & 0xffff) != IR_VOP_FADD && (i->imm2 & 0xffff) != IR_VOP_FSUB) /* whose tiny results are exact */
         check_tiny(e, IS_DOUBLE(i), X0);
     if (r->is_signed) {
@@ -78,7 +96,7 @@ void vop_mac(struct x86_emitter *e, const struct ir_insn *i, const struct vop_ro
     uint32_t add = dbl ? X86_VADDSD : X86_VADDSS, sub = dbl ? X86_VSUBSD : X86_VSUBSS;
 
     load_fp(e, i, X1, i->a);
-    x86_v_rrm(e, opc_of(i, r), X1, X1, x86_state(i->b));
+    op_state(e, i, opc_of(i, r), X1, X1, i->b);
     check_tiny(e, dbl, X1);
     load_fp(e, i, X0, i->d);
     switch ((enum ir_vop)(i->imm2 & 0xffff)) {
@@ -104,7 +122,7 @@ void vop_fma(struct x86_emitter *e, const struct ir_insn *i, const struct vop_ro
 {
     load_fp(e, i, X0, i->d);
     load_fp(e, i, X1, i->a);
-    x86_v_rrm(e, opc_of(i, r), X0, X1, x86_state(i->b));
+    op_state(e, i, opc_of(i, r), X0, X1, i->b);
     check_tiny(e, IS_DOUBLE(i), X0);
     finish(e, i, IS_DOUBLE(i), X0);
 }
@@ -127,13 +145,11 @@ void vop_fsign(struct x86_emitter *e, const struct ir_insn *i, const struct vop_
 /* (u)comis raises Invalid as FCMPE (FCMP) does, and leaves unordered PF, equal ZF, less CF. */
 void vop_fcmp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_fp(e, i, X0, i->a);
-    if (i->b == IR_NONE) {
+    unsigned a = vop_operand(e, i->mem, X0, i->a);
+
+    if (i->b == IR_NONE)
         vop_zero(e, X1);
-        x86_v_rr(e, opc_of(i, r), X0, X1);
-    } else {
-        x86_v_rm(e, opc_of(i, r), X0, x86_state(i->b));
-    }
+    x86_v_rr(e, opc_of(i, r), a, i->b == IR_NONE ? X1 : vop_operand(e, i->mem, X1, i->b));
     x86_mov_ri(e, X86_RAX, CMP_LESS);
     x86_mov_ri(e, X86_RCX, CMP_GREATER);
     x86_cmov_rr(e, X86_A, 4, X86_RAX, X86_RCX);
@@ -141,7 +157,7 @@ void vop_fcmp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_r
     x86_cmov_rr(e, X86_E, 4, X86_RAX, X86_RCX);
     x86_mov_ri(e, X86_RCX, CMP_UNORDERED);
     x86_cmov_rr(e, X86_P, 4, X86_RAX, X86_RCX);
-    x86_mov_mr(e, 4, x86_state(i->d), X86_RAX);
+    store_int(e, i->d);
 }
 
 void vop_fcvt(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
@@ -159,23 +175,27 @@ void vop_fto_int(struct x86_emitter *e, const struct ir_insn *i, const struct vo
     bool dbl = IS_DOUBLE(i);
     uint32_t limit = r->is_signed ? (dbl ? 0x41e00000 : 0x4f000000) : (dbl ? 0x41f00000 : 0x4f800000); /* 2^31, 2^32 */
 
-    x86_mov_rm(e, 4, X86_RAX, x86_state(i->a + (dbl ? 4 : 0)));
+    unsigned a = vop_operand(e, i->mem, X0, i->a);
+    x86_v_rr(e, X86_VMOVD_GX | (dbl ? X86_VW : 0), a, X86_RAX);
+    if (dbl)
+        x86_rorx_rr(e, 8, X86_RAX, X86_RAX, 32);
     if (r->is_signed)
         x86_alu_ri(e, X86_AND, 4, X86_RAX, 0x7fffffff);
     x86_alu_ri(e, X86_CMP, 4, X86_RAX, (int32_t)limit);
     x86_vop_fixup(e, X86_AE);
-    x86_v_rm(e, opc_of(i, r) | (r->is_signed ? 0 : X86_VW), X86_RAX, x86_state(i->a));
-    x86_mov_mr(e, 4, x86_state(i->d), X86_RAX);
+    x86_v_rr(e, opc_of(i, r) | (r->is_signed ? 0 : X86_VW), X86_RAX, a);
+    store_int(e, i->d);
 }
 
 void vop_ffrom_int(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    vop_zero(e, X0);
-    if (r->is_signed) {
-        x86_v_rrm(e, opc_of(i, r), X0, X0, x86_state(i->a));
-    } else {
+    int copy = x86_vcache_find(&e->vcache, i->a, 4);
+
+    if (copy >= 0)
+        x86_v_rr(e, X86_VMOVD_GX, (unsigned)copy, X86_RAX);
+    else
         x86_mov_rm(e, 4, X86_RAX, x86_state(i->a));
-        x86_v_rrr(e, opc_of(i, r) | X86_VW, X0, X0, X86_RAX);
-    }
+    vop_zero(e, X0);
+    x86_v_rrr(e, opc_of(i, r) | (r->is_signed ? 0 : X86_VW), X0, X0, X86_RAX);
     store_fp(e, IS_DOUBLE(i), i->d, X0);
 }

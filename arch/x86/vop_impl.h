@@ -20,9 +20,13 @@ struct vop_row {
 /* xmm registers used here; no operation needs more */
 enum { X0, X1, X2, X3, X4, X5 };
 
-/* Load and store 4, 8 or 16 bytes of CPU state. */
+/* Load and store 4, 8 or 16 bytes of CPU state (vcache.c). A store leaves a copy in a register, which loads use. */
 void vop_load(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off);
 void vop_store(struct x86_emitter *e, unsigned bytes, uint32_t off, unsigned x);
+/* A register that holds them, not to be changed: the copy, or x, loaded. For 8 bytes and less the rest of it can hold anything. */
+unsigned vop_operand(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off);
+/* State was written by other means than vop_store(). */
+void vop_written(struct x86_emitter *e, unsigned bytes, uint32_t off);
 void vop_ones(struct x86_emitter *e, unsigned x);
 void vop_zero(struct x86_emitter *e, unsigned x);
 

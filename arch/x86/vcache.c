@@ -1,0 +1,127 @@
+/*
+ * vcache.c: copies of guest vector registers in xmm registers (see vcache.h).
+ */
+#include <arch/x86/vop_impl.h>
+
+void x86_vcache_reset(struct x86_vcache *c)
+{
+    memset(c->bytes, 0, sizeof(c->bytes));
+}
+
+void x86_vcache_kill(struct x86_vcache *c, uint32_t off, unsigned bytes)
+{
+    for (unsigned k = 0; k < X86_VCACHE_REGS; k++)
+        if (c->bytes[k] && off < (uint32_t)c->off[k] + c->bytes[k] && c->off[k] < off + bytes)
+            c->bytes[k] = 0;
+}
+
+int x86_vcache_find(const struct x86_vcache *c, uint32_t off, unsigned bytes)
+{
+    for (unsigned k = 0; k < X86_VCACHE_REGS; k++)
+        if (c->bytes[k] >= bytes && c->off[k] == off)
+            return (int)(X86_VCACHE_FIRST + k);
+    return -1;
+}
+
+unsigned x86_vcache_alloc(struct x86_vcache *c, uint32_t off, unsigned bytes)
+{
+    unsigned k = 0;
+
+    while (k < X86_VCACHE_REGS && c->bytes[k])
+        k++;
+    if (k == X86_VCACHE_REGS) {
+        k = c->next;
+        c->next = (uint8_t)((k + 1) % X86_VCACHE_REGS);
+    }
+    c->off[k] = (uint16_t)off;
+    c->bytes[k] = (uint8_t)bytes;
+    return X86_VCACHE_FIRST + k;
+}
+
+void x86_vcache_before(struct x86_vcache *c, const struct ir_insn *i)
+{
+    switch (i->op) {
+    case IR_OP_VOP:
+    case IR_OP_LDE:
+    case IR_OP_LDF:
+    case IR_OP_ALIGN:
+    case IR_OP_BR: /* the paths that go on from these find the copies as they were */
+    case IR_OP_BRCC:
+    case IR_OP_BRZ:
+    case IR_OP_BRNZ:
+    case IR_OP_EXIT_CC:
+    case IR_OP_EXIT_Z:
+    case IR_OP_EXIT_NZ:
+        break;
+    case IR_OP_STE:
+        x86_vcache_kill(c, i->imm, i->mem);
+        break;
+    case IR_OP_LD:
+    case IR_OP_ST:
+    case IR_OP_LDV:
+    case IR_OP_STV:
+        if (i->mem & (IR_MEM_SLOW | IR_MEM_USER)) /* calls */
+            x86_vcache_reset(c);
+        else if (i->op == IR_OP_LDV)
+            x86_vcache_kill(c, i->imm2, i->mem & IR_MEM_SIZE);
+        break;
+    default:
+        if (i->op > IR_OP_LDF) /* below: they compute on general registers and flags */
+            x86_vcache_reset(c);
+        break;
+    }
+}
+
+/* xmm to xmm, `bytes` of it; a move of 8 clears the rest. */
+static void copy(struct x86_emitter *e, unsigned bytes, unsigned d, unsigned s)
+{
+    x86_v_rr(e, bytes == 8 ? X86_VMOVQ : X86_VMOVAPS, d, s);
+}
+
+void x86_vcache_loaded(struct x86_emitter *e, const struct ir_insn *i, unsigned x)
+{
+    unsigned bytes = i->mem & IR_MEM_SIZE;
+
+    copy(e, 16, x86_vcache_alloc(&e->vcache, i->imm2, bytes), x);
+}
+
+void x86_vcache_reload(struct x86_emitter *e, const struct x86_vcache *c)
+{
+    for (unsigned k = 0; k < X86_VCACHE_REGS; k++)
+        if (c->bytes[k])
+            x86_v_rm(e, c->bytes[k] == 16 ? X86_VMOVDQU : c->bytes[k] == 8 ? X86_VMOVQ : X86_VMOVSS, X86_VCACHE_FIRST + k, x86_state(c->off[k]));
+}
+
+/* --- state operands of vector operations --- */
+
+void vop_load(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off)
+{
+    int r = x86_vcache_find(&e->vcache, off, bytes);
+
+    if (r >= 0)
+        copy(e, bytes, x, (unsigned)r);
+    else
+        x86_v_rm(e, bytes == 16 ? X86_VMOVDQU : bytes == 8 ? X86_VMOVQ : X86_VMOVSS, x, x86_state(off));
+}
+
+unsigned vop_operand(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off)
+{
+    int r = x86_vcache_find(&e->vcache, off, bytes);
+
+    if (r >= 0)
+        return (unsigned)r;
+    vop_load(e, bytes, x, off);
+    return x;
+}
+
+void vop_store(struct x86_emitter *e, unsigned bytes, uint32_t off, unsigned x)
+{
+    x86_v_mr(e, bytes == 16 ? X86_VMOVDQU_ST : bytes == 8 ? X86_VMOVQ_ST : X86_VMOVSS_ST, x86_state(off), x);
+    x86_vcache_kill(&e->vcache, off, bytes);
+    copy(e, 16, x86_vcache_alloc(&e->vcache, off, bytes), x);
+}
+
+void vop_written(struct x86_emitter *e, unsigned bytes, uint32_t off)
+{
+    x86_vcache_kill(&e->vcache, off, bytes);
+}
