@@ -317,6 +317,7 @@ void gen_make(const struct gen *g, const struct gen_options *o, uint64_t seed, u
     struct rng r = {.s = (seed << 32 | number) * 0xd1342543de82ef95u};
     struct builder b = {.g = g, .o = o, .r = &r, .c = c};
     unsigned want;
+    bool flow = !o->row && o->table < 0;
 
     memset(c, 0, sizeof(*c));
     r.s = (uint64_t)rnd(&r) << 32 | rnd(&r); /* neighbours must not run through the same sequence */
@@ -327,7 +328,11 @@ void gen_make(const struct gen *g, const struct gen_options *o, uint64_t seed, u
         unsigned start = c->n;
         int row = g->pick[c->thumb][below(&r, (uint32_t)g->n_pick[c->thumb])];
         bool ok = false;
-        if (c->thumb && chance(&r, 12))
+        if (flow && chance(&r, 3))
+            ok = gen_pc_unit(&b);
+        else if (flow && chance(&r, 2))
+            ok = gen_loop_unit(&b);
+        else if (c->thumb && chance(&r, 12))
             ok = it_unit(&b);
         else if (g->rows[row].cls == GEN_BRANCH)
             ok = gen_branch_unit(&b, row);

@@ -134,6 +134,8 @@ enum gen_class gen_fp_class(const struct gen_row *row);
 bool gen_int_word(struct builder *b, int row, uint32_t *word, struct fixups *f);
 bool gen_fp_word(struct builder *b, int row, uint32_t *word, struct fixups *f);
 bool gen_branch_unit(struct builder *b, int row);  /* emits a whole unit */
+bool gen_pc_unit(struct builder *b);   /* the pc written by a load or a move */
+bool gen_loop_unit(struct builder *b);
 bool gen_special_unit(struct builder *b, int row);
 bool gen_simple_unit(struct builder *b, int row, int cond, bool counted); /* fix-ups and one instruction; cond -1: random */
 
