@@ -46,6 +46,10 @@ int kvm_open(char *why, size_t cap)
         return -1;
     }
     int version = ioctl(fd, KVM_GET_API_VERSION, 0);
+    if (version < 0) {
+        snprintf(why, cap, "/dev/kvm is not KVM's device: %s", strerror(errno));
+        goto fail;
+    }
     if (version != KVM_API_VERSION) {
         snprintf(why, cap, "/dev/kvm speaks version %d of the API, not %d", version, KVM_API_VERSION);
         goto fail;
