@@ -196,6 +196,9 @@ void plat_protect(struct platform *p, unsigned window, uint32_t va, uint64_t len
 void plat_unmap(struct platform *p, unsigned window, uint32_t va, uint64_t len)
 {
     count_call(p, window);
+    /* A few pages are likely to be mapped again soon: taking the rights away is cheaper than putting the reserved space back. */
+    if (len <= POPULATE_MAX && mprotect(window_ptr(p, window, va), len, PROT_NONE) == 0)
+        return;
     if (mmap(window_ptr(p, window, va), len, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) == MAP_FAILED) {
         make_room(p, 0);
         if (mmap(window_ptr(p, window, va), len, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) == MAP_FAILED)
