@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -93,6 +94,7 @@ static void output_failed(struct serial *s, int err)
 static void *writer_main(void *arg)
 {
     struct serial *s = arg;
+    prctl(PR_SET_NAME, "armlet-serial");
     pthread_mutex_lock(&s->lock);
     while (!s->writer_quit) {
         if (s->tx_head == s->tx_tail) {
