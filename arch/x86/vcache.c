@@ -60,7 +60,7 @@ void x86_vcache_before(struct x86_vcache *c, const struct ir_insn *i)
     case IR_OP_ST:
     case IR_OP_LDV:
     case IR_OP_STV:
-        if (i->mem & (IR_MEM_SLOW | IR_MEM_USER)) /* calls */
+        if (i->mem & (IR_MEM_SLOW | IR_MEM_USER) || (i->op >= IR_OP_LDV && i->mem & IR_MEM_BE)) /* calls */
             x86_vcache_reset(c);
         else if (i->op == IR_OP_LDV)
             x86_vcache_kill(c, i->imm2, i->mem & IR_MEM_SIZE);

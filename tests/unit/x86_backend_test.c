@@ -25,7 +25,7 @@
 
 #include <Zydis/Zydis.h>
 
-#include <arch/x86/vop.h>
+#include <arch/x86/vop_impl.h>
 #include <dbt/guest.h>
 #include <dbt/host.h>
 
@@ -61,6 +61,16 @@ static struct machine m;
 
 static bool in_reference; /* helpers are called by the reference as well */
 
+/* What a C function may do to the vector registers. */
+static void clobber_vectors(void)
+{
+    __asm__ volatile("pcmpeqd %%xmm0, %%xmm0\n\tmovdqa %%xmm0, %%xmm3\n\tmovdqa %%xmm0, %%xmm8\n\tmovdqa %%xmm0, %%xmm9\n\tmovdqa %%xmm0, %%xmm10\n\t"
+                     "movdqa %%xmm0, %%xmm11\n\tmovdqa %%xmm0, %%xmm12\n\tmovdqa %%xmm0, %%xmm13\n\tmovdqa %%xmm0, %%xmm14\n\tmovdqa %%xmm0, %%xmm15"
+                     :
+                     :
+                     : "xmm0", "xmm3", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
 static bool hole(uint32_t va, unsigned size) { return va < HOLE + HOLE_SIZE && (uint64_t)va + size > HOLE; }
 
 static _Noreturn void raise_abort(struct vcpu *v)
@@ -74,6 +84,7 @@ uint64_t guest_mem_read(struct vcpu *v, uint32_t va, uint32_t flags)
     unsigned size = flags & IR_MEM_SIZE;
     uint64_t r = 0;
 
+    clobber_vectors();
     if (hole(va, size))
         raise_abort(v);
     memcpy(&r, m.window + va, size);
@@ -84,6 +95,7 @@ void guest_mem_write(struct vcpu *v, uint32_t va, uint64_t value, uint32_t flags
 {
     unsigned size = flags & IR_MEM_SIZE;
 
+    clobber_vectors();
     if (hole(va, size))
         raise_abort(v);
     if (flags & IR_MEM_BE)
@@ -98,18 +110,25 @@ void guest_raise_alignment(struct vcpu *v, uint32_t va, bool is_write)
     m.align_va = va;
 }
 
+bool x86_vop_clobbers(const struct ir_insn *i)
+{
+    (void)i;
+    return true;
+}
+
 bool x86_lower_vop(struct x86_emitter *e, const struct ir_insn *i)
 {
-    x86_v_rm(e, X86_VMOVDQU, 3, x86_state(i->a));
+    vop_load(e, 16, 3, i->a);
     x86_mov_ri(e, X86_RAX, 0); /* must be allowed */
     x86_mov_ri(e, X86_RCX, 0);
     x86_mov_ri(e, X86_RDX, 0);
+    unsigned b = vop_operand(e, 16, 4, i->b);
     if (i->fn) { /* by the fix-up, always */
         x86_alu_rr(e, X86_XOR, 4, X86_RAX, X86_RAX);
         x86_vop_fixup(e, X86_E);
     }
-    x86_v_rrm(e, X86_VPXOR, 3, 3, x86_state(i->b));
-    x86_v_mr(e, X86_VMOVDQU_ST, x86_state(i->d), 3);
+    x86_v_rrr(e, X86_VPXOR, 3, 3, b);
+    vop_store(e, 16, i->d, 3);
     return true;
 }
 
@@ -120,6 +139,7 @@ static uint32_t vop_fixup(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint3
     uint32_t d = imm & 0x3ff, x = imm >> 10 & 0x3ff, y = imm >> 20 & 0x3ff;
     uint8_t r[16];
 
+    clobber_vectors();
     for (unsigned n = 0; n < 16; n++)
         r[n] = state[x + n] ^ state[y + n];
     memcpy(state + d, r, 16);
@@ -300,6 +320,7 @@ static void random_flex(struct gen *g, struct ir_insn *i)
 static uint32_t test_pure(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2)
 {
     (void)cpu;
+    clobber_vectors();
     return a * 3 + (b ^ imm) - imm2;
 }
 
@@ -307,6 +328,7 @@ static uint32_t test_flags(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint
 {
     struct vcpu *v = cpu;
     (void)b, (void)imm2;
+    clobber_vectors();
     uint32_t old = v->nf | v->zf << 1 | v->cf << 2 | v->vf << 3;
     if (imm & 1)
         v->cf = a & 1;
@@ -319,6 +341,7 @@ static uint32_t test_registers(void *cpu, uint32_t a, uint32_t b, uint32_t imm, 
 {
     struct vcpu *v = cpu;
     (void)imm2;
+    clobber_vectors();
     v->gpr[imm % 15] += a ^ b;
     return v->gpr[(imm >> 4) % 15];
 }
@@ -328,6 +351,7 @@ static uint32_t test_raise(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint
     struct vcpu *v = cpu;
     uint32_t r = v->gpr[3] + v->pc + v->restart + (v->nf | v->zf << 1 | v->cf << 2 | v->vf << 3) + b;
     v->gpr[11] += imm2;
+    clobber_vectors();
     if ((a & 7) == imm % 8) {
         if (!in_reference)
             host_unwind(v);
@@ -353,7 +377,7 @@ static void pointed_address(struct gen *g, struct ir_insn *i, uint32_t va)
     i->imm = va;
 }
 
-static uint32_t state_off(unsigned align) { return STATE_OFF + below(256 / align) * align; }
+static uint32_t state_off(unsigned align) { return STATE_OFF + below((one_in(2) ? 80 : 256) / align) * align; }
 
 static struct ir_insn *add(struct gen *g, unsigned op) { return ir_emit(g->b, (enum ir_op)op); }
 
@@ -447,7 +471,7 @@ static void random_state(struct gen *g)
     uint16_t fresh = IR_NONE;
     uint16_t v = any_value(g);
 
-    switch (below(4)) {
+    switch (below(6)) {
     case 0: {
         struct ir_insn *i = add(g, IR_OP_LDE);
         i->imm = state_off(4);
@@ -481,11 +505,11 @@ static void random_state(struct gen *g)
         i->fset = IR_NZCV;
         break;
     }
-    default: {
+    default: { /* few places, so that one meets another's result */
         struct ir_insn *i = add(g, IR_OP_VOP);
-        i->d = (uint16_t)state_off(16);
-        i->a = (uint16_t)state_off(16);
-        i->b = (uint16_t)state_off(16);
+        i->d = (uint16_t)(STATE_OFF + 16 * below(5));
+        i->a = (uint16_t)(STATE_OFF + 16 * below(5));
+        i->b = (uint16_t)(STATE_OFF + 16 * below(5));
         i->mem = 16;
         if (one_in(2)) {
             i->fn = vop_fixup;
@@ -633,8 +657,10 @@ static void random_ops(struct gen *g, unsigned n, unsigned depth)
     for (unsigned k = 0; k < n; k++) {
         if (one_in(2))
             random_guest_insn(g);
-        unsigned what = below(20);
-        if (what < 12)
+        unsigned what = below(22);
+        if (what >= 20)
+            random_state(g);
+        else if (what < 12)
             random_compute(g);
         else if (what < 15)
             random_memory(g);
