@@ -26,6 +26,7 @@
 #define TX_HIGH  (TX_SIZE - 4096u) /* above: the port is asked to hold back */
 #define TX_LOW   (TX_SIZE / 2)     /* below: it may go on */
 #define TX_CHUNK 4096u
+#define GATHER_NS 300000l          /* how long the first byte after a silence waits for company */
 #define RX_SIZE  4096u /* power of two */
 
 struct serial {
@@ -99,6 +100,10 @@ static void *writer_main(void *arg)
     while (!s->writer_quit) {
         if (s->tx_head == s->tx_tail) {
             pthread_cond_wait(&s->work, &s->lock);
+            /* More is likely to follow: a guest prints byte by byte. Without this, each byte is a wake-up and a write. */
+            pthread_mutex_unlock(&s->lock);
+            nanosleep(&(struct timespec){.tv_nsec = GATHER_NS}, NULL);
+            pthread_mutex_lock(&s->lock);
             continue;
         }
         uint32_t at = s->tx_tail % TX_SIZE, n = s->tx_head - s->tx_tail;

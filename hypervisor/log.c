@@ -27,6 +27,7 @@ int log_open(const char *file)
         error_report("the log file '%s' cannot be opened: %s", file, strerror(errno));
         return -1;
     }
+    setvbuf(out, NULL, _IOLBF, 0); /* the last lines before a crash are the ones that are wanted */
     out_name = file;
     return 0;
 }
