@@ -57,7 +57,7 @@ static void finish(struct x86_emitter *e, const struct ir_insn *i, bool dbl, uns
 /* Leave to the fix-up when the number in x, rounded just now, is the smallest normal one. */
 static void check_tiny(struct x86_emitter *e, bool dbl, unsigned x)
 {
-    x86_v_rr(e, X86_VMOVD_GX | (dbl ? X86_VW : 0), X86_RAX, x);
+    x86_v_rr(e, X86_VMOVD_GX | (dbl ? X86_VW : 0), x, X86_RAX);
     x86_alu_rr(e, X86_ADD, dbl ? 8 : 4, X86_RAX, X86_RAX); /* without the sign */
     if (dbl) {
         x86_rorx_rr(e, 8, X86_RAX, X86_RAX, 53);
