@@ -276,6 +276,8 @@ void engine_run(struct engine *e)
         uint32_t b = find_block(e);
         if (b == NONE) {
             exit = NONE;
+            if (e->cfg.insn_budget && --v->insn_budget < 0) /* an abort counts: vectors that cannot be fetched abort for ever */
+                engine_stop(v, STOP_BUDGET);
             continue;
         }
         if (exit != NONE && evictions == v->stats->cache_evictions) {
