@@ -385,7 +385,7 @@ const struct cp_row arm_cp_rows[] = {
     ID(0, 0, 0, 7, 0x414fc0f0),
     ID(0, 0, 1, 0, 0x00001131), /* ID_PFR0 */
     ID(0, 0, 1, 1, 0x00010001), /* ID_PFR1: generic timer; no Virtualization, no Security Extensions */
-    ID(0, 0, 1, 2, 0x02010505), /* ID_DFR0 */
+    ID(0, 0, 1, 2, 0x02010000), /* ID_DFR0: no debug architecture, as breakpoints do not fire */
     ID(0, 0, 1, 3, 0),
     ID(0, 0, 1, 4, 0x10201105), /* ID_MMFR0 */
     ID(0, 0, 1, 5, 0x20000000),
@@ -422,7 +422,7 @@ const struct cp_row arm_cp_rows[] = {
     {C15(0, 9, 14, 3), .access = RW, .read = pm_zero_read, .write = pm_ignore_write}, /* PMOVSSET */
 
     /* debug (CP14) */
-    {.key = CP_KEY(14, 0, 0, 0, 0), .access = CP_R | CP_UR, .value = 0x3515f021}, /* DBGDIDR */
+    {.key = CP_KEY(14, 0, 0, 0, 0), .access = CP_R | CP_UR, .value = 0}, /* DBGDIDR: no breakpoints or watchpoints */
     {.key = CP_KEY(14, 0, 0, 1, 0), .access = CP_R | CP_UR},                      /* DBGDSCRint */
     {.key = CP_KEY(14, 0, 0, 2, 2), .access = RW, FIELD(dbgdscr)},
     {.key = CP_KEY(14, 0, 0, 7, 0), .access = RW, FIELD(dbgvcr)},
