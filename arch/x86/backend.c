@@ -93,7 +93,8 @@ static void compile(struct be *be)
         be->need_after = after & ~ir_flags_defined(i);
         be->need = be->need_after | ir_flags_read(i);
         x86_vcache_before(&be->e.vcache, i);
-        if ((be->reachable || i->op == IR_OP_LABEL || i->op == IR_OP_INSN) && i->op < IR_OP_COUNT && !is_dead(i)) {
+        bool wanted = be->reachable || i->op == IR_OP_LABEL || i->op == IR_OP_INSN;
+        if (wanted && k >= be->skip_to && i->op < IR_OP_COUNT && !is_dead(i)) {
             struct ir_insn folded = *i;
             if (constants_apply(be, &folded)) {
                 lower[folded.op](be, &folded);
@@ -111,7 +112,8 @@ static void compile(struct be *be)
 static void begin(struct be *be, uint8_t *rw, uint32_t cap)
 {
     x86_emitter_init(&be->e, rw, cap);
-    be->failed = be->retry_long = false;
+    be->failed = be->retry_long = be->state_fused = false;
+    be->skip_to = 0;
     be->n_branches = be->n_cold = be->n_copies = be->n_executed = 0;
     be->pc = be->b->pc;
     be->restart = 0;

@@ -53,6 +53,7 @@ enum cold_kind {
     COLD_FLAGS_JUMP, /* save flags, then to `back` */
     COLD_ALIGN,      /* raise an alignment fault for reg + imm */
     COLD_SHIFT,      /* shift by register, amount >= 64: set the result, then back */
+    COLD_RAISE,      /* call a helper that does not return */
     COLD_FIXUP,      /* call a vector operation's fix-up, then back */
 };
 #define NO_EXIT 0xffff
@@ -85,6 +86,8 @@ struct be {
     bool retry_long; /* a short local branch did not fit */
 
     uint32_t index;    /* of the IR instruction at hand */
+    uint32_t skip_to;  /* instructions before this one have been dealt with */
+    bool state_fused;  /* the LDE before this BRZ or BRNZ was left to it */
     uint32_t pc, restart, n_executed, n_guest;
     uint8_t live[IR_MAX_INSNS]; /* flags live after each instruction */
     uint8_t need, need_after; /* need without what only this instruction reads */

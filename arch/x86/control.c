@@ -38,6 +38,29 @@ void lower_br(struct be *be, const struct ir_insn *i)
     be->reachable = false;
 }
 
+/*
+ * A branch around nothing but a call that does not return (an instruction that is undefined now, a trap): the call goes out of line, and the
+ * usual path runs straight on.
+ */
+static bool around_raise(struct be *be, uint32_t label, enum x86_cc cc)
+{
+    const struct ir_block *b = be->b;
+
+    if (be->index + 2 >= b->n)
+        return false;
+    const struct ir_insn *call = &b->insn[be->index + 1], *end = &b->insn[be->index + 2];
+    if (call->op != IR_OP_CALL || !(call->mem & IR_CALL_NORETURN) || call->a != IR_NONE || call->b != IR_NONE || end->op != IR_OP_LABEL || end->imm != label)
+        return false;
+    struct cold *c = cold_new(be, COLD_RAISE, x86_jcc(&be->e, (enum x86_cc)(cc ^ 1)));
+    c->save = be->flags.ef & ~be->flags.mem;
+    c->carry_inverted = be->flags.carry_inverted;
+    c->fn = call->fn;
+    c->target = call->imm;
+    c->imm = call->imm2;
+    be->skip_to = be->index + 2;
+    return true;
+}
+
 void lower_brcc(struct be *be, const struct ir_insn *i)
 {
     if (i->cc == IR_AL) {
@@ -46,19 +69,30 @@ void lower_brcc(struct be *be, const struct ir_insn *i)
     }
     values_write_back(be, label_position(be, i->imm));
     enum x86_cc cc = flags_condition(be, (enum ir_cc)i->cc);
-    branch_to(be, i->imm, cc);
+    if (!around_raise(be, i->imm, cc))
+        branch_to(be, i->imm, cc);
 }
 
 void lower_brz(struct be *be, const struct ir_insn *i)
 {
+    enum x86_cc cc = i->op == IR_OP_BRZ ? X86_E : X86_NE;
+
     values_write_back(be, label_position(be, i->imm));
-    struct opnd o = value_opnd(be, i->a);
-    flags_clobber(be);
-    if (o.is_reg)
-        x86_test_rr(&be->e, 4, o.reg, o.reg);
-    else
-        x86_alu_mi(&be->e, X86_CMP, 4, o.m, 0);
-    branch_to(be, i->imm, i->op == IR_OP_BRZ ? X86_E : X86_NE);
+    if (be->state_fused) {
+        const struct ir_insn *load = &be->b->insn[be->index - 1];
+        flags_clobber(be);
+        x86_alu_mi(&be->e, X86_CMP, load->mem, x86_state(load->imm), 0);
+        be->state_fused = false;
+    } else {
+        struct opnd o = value_opnd(be, i->a);
+        flags_clobber(be);
+        if (o.is_reg)
+            x86_test_rr(&be->e, 4, o.reg, o.reg);
+        else
+            x86_alu_mi(&be->e, X86_CMP, 4, o.m, 0);
+    }
+    if (!around_raise(be, i->imm, cc))
+        branch_to(be, i->imm, cc);
 }
 
 /* --- labels ------------------------------------------------------------------------------------------------------------------- */

@@ -283,6 +283,15 @@ static void emit_align(struct be *be, const struct cold *c)
     call_thunk(be, true, raise_alignment, 0, 0);
 }
 
+static void emit_raise(struct be *be, const struct cold *c)
+{
+    x86_alu_rr(&be->e, X86_XOR, 4, X86_RDX, X86_RDX);
+    x86_alu_rr(&be->e, X86_XOR, 4, X86_RCX, X86_RCX);
+    store_pc(be, c->pc, c->restart);
+    budget_give_back(be, c->executed);
+    call_thunk(be, true, c->fn, c->target, c->imm);
+}
+
 static void jump_back(struct be *be, uint32_t to)
 {
     uint32_t at = x86_jmp(&be->e);
@@ -335,6 +344,9 @@ void cold_emit_all(struct be *be)
             break;
         case COLD_SHIFT:
             emit_big_shift(be, c);
+            break;
+        case COLD_RAISE:
+            emit_raise(be, c);
             break;
         case COLD_FIXUP:
             emit_fixup(be, c);

@@ -248,8 +248,21 @@ void lower_stv(struct be *be, const struct ir_insn *i)
     x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, m, copy < 0 ? 0 : (unsigned)copy);
 }
 
+/* Is it only for the branch that follows? Then that compares memory. */
+static bool only_tested(const struct be *be, const struct ir_insn *i)
+{
+    if (be->index + 1 >= be->b->n || i->d < IR_TEMP0)
+        return false;
+    const struct ir_insn *next = &be->b->insn[be->index + 1];
+    return (next->op == IR_OP_BRZ || next->op == IR_OP_BRNZ) && next->a == i->d && be->temp[i->d - IR_TEMP0].last_use == be->index + 1;
+}
+
 void lower_lde(struct be *be, const struct ir_insn *i)
 {
+    if (only_tested(be, i)) {
+        be->state_fused = true;
+        return;
+    }
     unsigned r = def_begin(be, i->d);
 
     if (i->mem == 4)

@@ -360,6 +360,17 @@ static uint32_t test_raise(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint
     return r;
 }
 
+static uint32_t test_trap(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2)
+{
+    struct vcpu *v = cpu;
+
+    v->gpr[imm % 15] += a + b + imm2 + (v->nf | v->zf << 1 | v->cf << 2 | v->vf << 3);
+    if (!in_reference)
+        host_unwind(v);
+    v->exit_reason = VCPU_EXIT_RAISED;
+    return 0;
+}
+
 static void random_address(struct gen *g, struct ir_insn *i)
 {
     i->a = one_in(20) ? IR_NONE : any_value(g);
@@ -618,6 +629,39 @@ static void random_guest_insn(struct gen *g)
     i->imm2 = one_in(2) ? 0 : below(256);
 }
 
+/* A trap under a condition, perhaps on CPU state. */
+static void random_trap(struct gen *g)
+{
+    uint16_t label = ir_label(g->b), a = any_value(g);
+    struct ir_insn *i;
+
+    if (one_in(2)) {
+        uint32_t off = state_off(4);
+        i = add(g, IR_OP_STE);
+        i->imm = off;
+        i->mem = 4;
+        i->imm2 = one_in(2) ? 0 : 0x100;
+        i = add(g, IR_OP_LDE);
+        i->imm = off;
+        i->mem = one_in(2) ? 2 : 1;
+        a = i->d = ir_temp(g->b);
+    }
+    i = add(g, one_in(3) ? IR_OP_BRCC : one_in(2) ? IR_OP_BRZ : IR_OP_BRNZ);
+    i->imm = label;
+    if (i->op == IR_OP_BRCC)
+        i->cc = (uint8_t)below(14);
+    else
+        i->a = a;
+    i = add(g, IR_OP_CALL);
+    i->fn = test_trap;
+    i->mem = IR_CALL_RAISE | IR_CALL_NORETURN | IR_CALL_GPR;
+    i->imm = below(100);
+    i->imm2 = interesting();
+    if (one_in(3))
+        i->a = (uint16_t)below(IR_GLOBALS);
+    add(g, IR_OP_LABEL)->imm = label;
+}
+
 /* Starts a guest instruction on either path and behind, as the front end does: an access belongs to the INSN before it in the text. */
 static void random_region(struct gen *g, unsigned depth)
 {
@@ -666,6 +710,8 @@ static void random_ops(struct gen *g, unsigned n, unsigned depth)
             random_memory(g);
         else if (what == 15)
             random_state(g);
+        else if (what == 16 && one_in(3))
+            random_trap(g);
         else if (what == 16)
             random_call(g);
         else if (what < 19 && depth < 3)
