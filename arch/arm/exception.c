@@ -46,6 +46,8 @@ void arm_exception_return(struct arm_cpu *c, uint32_t pc, uint32_t spsr)
 
     v->restart = 0;
     arm_cpsr_write(c, spsr, ~0u);
+    if (!(spsr & CPSR_T))
+        v->restart = 0; /* A32 has no IT blocks */
     v->pc = spsr & CPSR_T ? pc | 1 : pc & ~3u;
     v->excl_addr = ~0u;
     /* Only on the way back to where the abort came from: an interrupt of the handler returns too. */

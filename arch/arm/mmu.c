@@ -17,7 +17,7 @@ void guest_current_regime(const struct vcpu *v, struct guest_regime *r)
     if (!(sctlr & BIT(0)))
         return; /* flat: nothing else matters */
     r->control = MMU_ON | (sctlr & BIT(29) ? MMU_AFE : 0) | (sctlr & BIT(28) ? MMU_TRE : 0) | (sctlr & BIT(19) ? MMU_WXN : 0) |
-                 (sctlr & BIT(20) ? MMU_UWXN : 0) | (c->cp15.ttbcr & TTBCR_EAE ? MMU_LPAE : 0);
+                 (sctlr & BIT(20) ? MMU_UWXN : 0) | (sctlr & BIT(25) ? MMU_EE : 0) | (c->cp15.ttbcr & TTBCR_EAE ? MMU_LPAE : 0);
     r->ttbcr = c->cp15.ttbcr;
     if (r->control & MMU_LPAE) {
         r->ttbr0 = c->cp15.ttbr0 & 0xffffffffffull;
@@ -61,7 +61,8 @@ static bool is_device(const struct arm_cpu *c, const struct guest_regime *r, uns
     return (tex == 0 && !cc) || (tex == 2 && !cc && !b);
 }
 
-static bool load(const struct vcpu *v, uint64_t pa, unsigned size, uint64_t *out)
+/* A descriptor of 4 or 8 bytes. */
+static bool load(const struct vcpu *v, const struct guest_regime *r, uint64_t pa, unsigned size, uint64_t *out)
 {
     const uint8_t *p = ram_ptr(v->shared, pa, size);
     uint64_t x = 0;
@@ -69,6 +70,8 @@ static bool load(const struct vcpu *v, uint64_t pa, unsigned size, uint64_t *out
     if (!p)
         return false;
     memcpy(&x, p, size);
+    if (UNLIKELY(r->control & MMU_EE))
+        x = __builtin_bswap64(x) >> (64 - 8 * size);
     *out = x;
     return true;
 }
@@ -84,7 +87,7 @@ static int walk_short(const struct vcpu *v, const struct guest_regime *r, uint32
 
     if (r->ttbcr & (upper ? BIT(5) : BIT(4))) /* PD1, PD0 */
         return MMU_FAULT(MMU_FAULT_TRANSLATION, 1, 0);
-    if (!load(v, base + ((upper ? va : va & (0xffffffffu >> n)) >> 20) * 4, 4, &desc))
+    if (!load(v, r, base + ((upper ? va : va & (0xffffffffu >> n)) >> 20) * 4, 4, &desc))
         return MMU_FAULT(MMU_FAULT_WALK_EXTERNAL, 1, 0);
     domain = BITS(desc, 8, 5);
     switch (desc & 3) {
@@ -93,7 +96,7 @@ static int walk_short(const struct vcpu *v, const struct guest_regime *r, uint32
     case 1: /* table */
         pxn = desc & BIT(2);
         level = 2;
-        if (!load(v, (desc & ~0x3ffull) + (va >> 12 & 0xff) * 4, 4, &desc2))
+        if (!load(v, r, (desc & ~0x3ffull) + (va >> 12 & 0xff) * 4, 4, &desc2))
             return MMU_FAULT(MMU_FAULT_WALK_EXTERNAL, 2, domain);
         ap = BITS(desc2, 9, 9) << 2 | BITS(desc2, 5, 4);
         t->ng = BITS(desc2, 11, 11);
@@ -166,7 +169,7 @@ static int walk_long(const struct vcpu *v, const struct guest_regime *r, uint32_
 
     for (;; level++, bits = 9) {
         unsigned shift = 39 - 9 * level; /* 30, 21, 12 */
-        if (!load(v, base + (va >> shift & ((1u << bits) - 1)) * 8, 8, &desc))
+        if (!load(v, r, base + (va >> shift & ((1u << bits) - 1)) * 8, 8, &desc))
             return MMU_FAULT(MMU_FAULT_WALK_EXTERNAL, level, 0);
         if (!(desc & 1) || (level == 3 && !(desc & 2)))
             return MMU_FAULT(MMU_FAULT_TRANSLATION, level, 0);
@@ -226,7 +229,7 @@ int arm_mmu_fault_code(const struct arm_cpu *c, const struct guest_regime *r, ui
     unsigned n = r->ttbcr & 7;
     bool upper = n && va >> (32 - n);
     uint64_t base = upper ? r->ttbr1 & ~0x3fffull : r->ttbr0 & ~((0x4000ull >> n) - 1);
-    load(&c->v, base + ((upper ? va : va & (0xffffffffu >> n)) >> 20) * 4, 4, &desc);
+    load(&c->v, r, base + ((upper ? va : va & (0xffffffffu >> n)) >> 20) * 4, 4, &desc);
     return MMU_FAULT(MMU_FAULT_PERMISSION, t.lg2 < 20 ? 2 : 1, t.lg2 == 24 ? 0 : BITS(desc, 8, 5));
 }
 

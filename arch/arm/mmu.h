@@ -13,6 +13,7 @@
 #define MMU_LPAE BIT(3) /* TTBCR.EAE: long descriptors */
 #define MMU_WXN  BIT(4)
 #define MMU_UWXN BIT(5)
+#define MMU_EE   BIT(6) /* SCTLR.EE: descriptors are big-endian */
 
 /* guest_walk() fault codes: kind << 8 | level << 4 | domain; never 0. exception.c encodes them as FSR.FS or long-format STATUS. */
 enum mmu_fault_kind { MMU_FAULT_TRANSLATION = 1, MMU_FAULT_ACCESS_FLAG, MMU_FAULT_DOMAIN, MMU_FAULT_PERMISSION, MMU_FAULT_WALK_EXTERNAL };

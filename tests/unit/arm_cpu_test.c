@@ -5,11 +5,17 @@
 
 #include <arch/arm/psci.h>
 
-static struct arm_cpu *cpu(void) { return stub.cpu; }
+static struct arm_cpu *cpu(void)
+{
+    return stub.cpu;
+}
 
 static const uint8_t modes[] = {ARM_USR, ARM_FIQ, ARM_IRQ, ARM_SVC, ARM_ABT, ARM_UND, ARM_SYS};
 
-static void set_mode(unsigned mode) { arm_cpsr_write(cpu(), mode, CPSR_MODE); }
+static void set_mode(unsigned mode)
+{
+    arm_cpsr_write(cpu(), mode, CPSR_MODE);
+}
 
 static void test_reset(void **state UNUSED)
 {
@@ -252,8 +258,14 @@ static void test_cp_access(void **state UNUSED)
     }
 }
 
-static uint32_t read_cp(uint32_t key) { return arm_helper_cp_read(cpu(), 0, 0, key, 0); }
-static void write_cp(uint32_t key, uint64_t x) { arm_helper_cp_write(cpu(), (uint32_t)x, (uint32_t)(x >> 32), key, 0); }
+static uint32_t read_cp(uint32_t key)
+{
+    return arm_helper_cp_read(cpu(), 0, 0, key, 0);
+}
+static void write_cp(uint32_t key, uint64_t x)
+{
+    arm_helper_cp_write(cpu(), (uint32_t)x, (uint32_t)(x >> 32), key, 0);
+}
 
 static void test_cp_values(void **state UNUSED)
 {
@@ -404,9 +416,21 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, stub_setup, stub_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_reset),      T(test_banks), T(test_cpsr_fields), T(test_regime_changes), T(test_exception_entry),   T(test_aborts),
-        T(test_interrupts), T(test_wait),  T(test_cp_access),   T(test_cp_values),      T(test_user_timer_access), T(test_timer_registers),
-        T(test_cycle_counter), T(test_psci), T(test_print),
+        T(test_reset),
+        T(test_banks),
+        T(test_cpsr_fields),
+        T(test_regime_changes),
+        T(test_exception_entry),
+        T(test_aborts),
+        T(test_interrupts),
+        T(test_wait),
+        T(test_cp_access),
+        T(test_cp_values),
+        T(test_user_timer_access),
+        T(test_timer_registers),
+        T(test_cycle_counter),
+        T(test_psci),
+        T(test_print),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

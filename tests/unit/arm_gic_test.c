@@ -1,28 +1,29 @@
 /*
- * arm_gic_test.c: the interrupt controller against a plain model of priorities, and the rules of its registers (ARM IHI 0048B); the timer's line.
+ * arm_gic_test.c: the interrupt controller against a plain model of priorities, and the rules of its registers (ARM IHI 0048B); the timer's
+ * line.
  */
 #include "arm_stub.h"
 
-#define GICD_CTLR 0x000
-#define GICD_IGROUPR 0x080
-#define GICD_ISENABLER 0x100
-#define GICD_ICENABLER 0x180
-#define GICD_ISPENDR 0x200
-#define GICD_ICPENDR 0x280
-#define GICD_ISACTIVER 0x300
+#define GICD_CTLR       0x000
+#define GICD_IGROUPR    0x080
+#define GICD_ISENABLER  0x100
+#define GICD_ICENABLER  0x180
+#define GICD_ISPENDR    0x200
+#define GICD_ICPENDR    0x280
+#define GICD_ISACTIVER  0x300
 #define GICD_IPRIORITYR 0x400
-#define GICD_ICFGR 0xc00
-#define GICD_SGIR 0xf00
-#define GICC_CTLR 0x00
-#define GICC_PMR 0x04
-#define GICC_BPR 0x08
-#define GICC_IAR 0x0c
-#define GICC_EOIR 0x10
-#define GICC_RPR 0x14
-#define GICC_HPPIR 0x18
-#define GICC_AIAR 0x20
-#define GICC_AEOIR 0x24
-#define GICC_DIR 0x1000
+#define GICD_ICFGR      0xc00
+#define GICD_SGIR       0xf00
+#define GICC_CTLR       0x00
+#define GICC_PMR        0x04
+#define GICC_BPR        0x08
+#define GICC_IAR        0x0c
+#define GICC_EOIR       0x10
+#define GICC_RPR        0x14
+#define GICC_HPPIR      0x18
+#define GICC_AIAR       0x20
+#define GICC_AEOIR      0x24
+#define GICC_DIR        0x1000
 
 static struct arm_gic gic;
 
@@ -35,10 +36,22 @@ static int gic_setup(void **state UNUSED)
     return 0;
 }
 
-static void put_priority(unsigned irq, uint8_t p) { arm_gic_dist_write(&gic, GICD_IPRIORITYR + irq, 1, p); }
-static void enable(unsigned irq) { arm_gic_dist_write(&gic, GICD_ISENABLER + irq / 32 * 4, 4, BIT(irq % 32)); }
-static uint32_t iar(void) { return arm_gic_cpu_read(&gic, GICC_IAR); }
-static void eoi(uint32_t id) { arm_gic_cpu_write(&gic, GICC_EOIR, id); }
+static void put_priority(unsigned irq, uint8_t p)
+{
+    arm_gic_dist_write(&gic, GICD_IPRIORITYR + irq, 1, p);
+}
+static void enable(unsigned irq)
+{
+    arm_gic_dist_write(&gic, GICD_ISENABLER + irq / 32 * 4, 4, BIT(irq % 32));
+}
+static uint32_t iar(void)
+{
+    return arm_gic_cpu_read(&gic, GICC_IAR);
+}
+static void eoi(uint32_t id)
+{
+    arm_gic_cpu_write(&gic, GICC_EOIR, id);
+}
 
 static void test_reset(void **state UNUSED)
 {
@@ -185,7 +198,7 @@ static void test_widths(void **state UNUSED)
     assert_int_equal(arm_gic_dist_read(&gic, GICD_IPRIORITYR + 100, 4), 0x10084020);
     arm_gic_dist_write(&gic, GICD_IPRIORITYR + 100, 1, 0xff);
     assert_int_equal(arm_gic_dist_read(&gic, GICD_IPRIORITYR + 100, 1), 0xf8); /* five bits */
-    for (uint32_t off = 0; off < 0x1000; off += 4) { /* no register is out of bounds */
+    for (uint32_t off = 0; off < 0x1000; off += 4) {                           /* no register is out of bounds */
         arm_gic_dist_write(&gic, off, 4, 0xffffffff);
         arm_gic_dist_read(&gic, off, 4);
         arm_gic_dist_read(&gic, off + 3, 1);
@@ -275,8 +288,11 @@ int main(void)
 {
 #define G(f) cmocka_unit_test_setup(f, gic_setup)
     const struct CMUnitTest tests[] = {
-        G(test_reset),          G(test_level),     G(test_edge),   G(test_nesting),        G(test_sgi),
-        G(test_groups_and_fiq), G(test_two_steps), G(test_widths), G(test_against_model), cmocka_unit_test_setup_teardown(test_timer, stub_setup, stub_teardown),
+        G(test_reset),         G(test_level),
+        G(test_edge),          G(test_nesting),
+        G(test_sgi),           G(test_groups_and_fiq),
+        G(test_two_steps),     G(test_widths),
+        G(test_against_model), cmocka_unit_test_setup_teardown(test_timer, stub_setup, stub_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,11 +10,11 @@
 #define W  GUEST_RIGHT_W
 #define X  GUEST_RIGHT_X
 
-#define SCTLR_M   BIT(0)
-#define SCTLR_WXN BIT(19)
+#define SCTLR_M    BIT(0)
+#define SCTLR_WXN  BIT(19)
 #define SCTLR_UWXN BIT(20)
-#define SCTLR_TRE BIT(28)
-#define SCTLR_AFE BIT(29)
+#define SCTLR_TRE  BIT(28)
+#define SCTLR_AFE  BIT(29)
 
 static void short_setup(uint32_t sctlr, uint32_t dacr)
 {
@@ -33,7 +33,10 @@ static int walk(uint32_t va, bool priv, struct guest_translation *t)
     return guest_walk(&stub.cpu->v, &r, va, t);
 }
 
-static void put_section(uint32_t va, uint32_t desc) { ram_put32(L1 + (va >> 20) * 4, desc); }
+static void put_section(uint32_t va, uint32_t desc)
+{
+    ram_put32(L1 + (va >> 20) * 4, desc);
+}
 
 static void put_page(uint32_t va, uint32_t l1_bits, uint32_t desc)
 {
@@ -90,14 +93,16 @@ static void test_short_rights(void **state UNUSED)
 {
     static const struct {
         uint8_t ap, priv, user;
-    } full[] = {{0, 0, 0}, {1, R | W | X, 0}, {2, R | W | X, R | X}, {3, R | W | X, R | W | X}, {5, R | X, 0}, {6, R | X, R | X}, {7, R | X, R | X}},
+    } full[] = {{0, 0, 0},     {1, R | W | X, 0}, {2, R | W | X, R | X}, {3, R | W | X, R | W | X},
+                {5, R | X, 0}, {6, R | X, R | X}, {7, R | X, R | X}},
       simple[] = {{1, R | W | X, 0}, {3, R | W | X, R | W | X}, {5, R | X, 0}, {7, R | X, R | X}};
     struct guest_translation t;
 
     for (unsigned afe = 0; afe < 2; afe++) {
         short_setup(afe ? SCTLR_AFE : 0, 1);
         for (unsigned i = 0; i < (afe ? ARRAY_LEN(simple) : ARRAY_LEN(full)); i++) {
-            unsigned ap = afe ? simple[i].ap : full[i].ap, priv = afe ? simple[i].priv : full[i].priv, user = afe ? simple[i].user : full[i].user;
+            unsigned ap = afe ? simple[i].ap : full[i].ap, priv = afe ? simple[i].priv : full[i].priv,
+                     user = afe ? simple[i].user : full[i].user;
             for (unsigned xn = 0; xn < 2; xn++) {
                 for (unsigned pxn = 0; pxn < 2; pxn++) {
                     unsigned want_priv = xn || pxn ? priv & ~X : priv, want_user = xn ? user & ~X : user;
@@ -143,25 +148,25 @@ static uint32_t fsr(uint32_t va)
 static void test_short_faults(void **state UNUSED)
 {
     short_setup(0, 1 | 3 << 6);
-    assert_int_equal(fsr(0x80000000), 0x05);                     /* translation, section */
+    assert_int_equal(fsr(0x80000000), 0x05); /* translation, section */
     put_page(0x82000000, 7 << 5, 0);
-    assert_int_equal(fsr(0x82000000), 0x77);                     /* translation, page; domain 7 */
+    assert_int_equal(fsr(0x82000000), 0x77); /* translation, page; domain 7 */
     put_page(0x82000000, 7 << 5, 0x40000000 | 2 | 3 << 4);
-    assert_int_equal(fsr(0x82000000), 0x7b);                     /* domain, page */
+    assert_int_equal(fsr(0x82000000), 0x7b); /* domain, page */
     put_section(0x80000000, 0x40000000 | 2 | 3 << 10 | 2 << 5);
-    assert_int_equal(fsr(0x80000000), 0x29);                     /* domain, section */
+    assert_int_equal(fsr(0x80000000), 0x29); /* domain, section */
     put_section(0x80000000, 0x40000000 | 2 | 5 << 5 | BIT(18) | 3 << 10);
     stub.cpu->cp15.dacr = 0;
-    assert_int_equal(fsr(0x80000000), 0x09);                     /* a supersection has domain 0 */
+    assert_int_equal(fsr(0x80000000), 0x09); /* a supersection has domain 0 */
     short_setup(0, 1);
     put_section(0x80000000, 0x40000000 | 2);
-    assert_int_equal(fsr(0x80000000), 0x0d);                     /* permission, section: valid, so it is the right that lacks */
+    assert_int_equal(fsr(0x80000000), 0x0d); /* permission, section: valid, so it is the right that lacks */
     put_page(0x82000000, 0, 0x40000000 | 2);
     assert_int_equal(fsr(0x82000000), 0x0f);
     short_setup(SCTLR_AFE, 1);
-    assert_int_equal(fsr(0x82000000), 0x06);                     /* access flag, page */
+    assert_int_equal(fsr(0x82000000), 0x06); /* access flag, page */
     assert_int_equal(fsr(0x80000000), 0x03);
-    ram_put32(L1 + (0x83000000u >> 20) * 4, 0x10000000 | 1);     /* second level outside RAM */
+    ram_put32(L1 + (0x83000000u >> 20) * 4, 0x10000000 | 1); /* second level outside RAM */
     assert_int_equal(fsr(0x83000000), 0x0e);
     stub.cpu->cp15.ttbr0 = 0x10000000;
     assert_int_equal(fsr(0x83000000), 0x0c);
@@ -310,8 +315,8 @@ static void test_long_regions(void **state UNUSED)
 {
     for (unsigned t0 = 0; t0 < 8; t0++) {
         for (unsigned t1 = 0; t1 < 8; t1++) {
-            static const uint32_t va[] = {0, 0x00ffffff, 0x01ffffff, 0x02000000, 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000,
-                                          0xbfffffff, 0xc0000000, 0xfdffffff, 0xfe000000, 0xffffffff};
+            static const uint32_t va[] = {0,          0x00ffffff, 0x01ffffff, 0x02000000, 0x3fffffff, 0x40000000, 0x7fffffff,
+                                          0x80000000, 0xbfffffff, 0xc0000000, 0xfdffffff, 0xfe000000, 0xffffffff};
             for (unsigned i = 0; i < ARRAY_LEN(va); i++) {
                 uint64_t end0 = 1ull << (32 - t0), start1 = t1 ? (1ull << 32) - (1ull << (32 - t1)) : end0;
                 bool in0 = t0 ? va[i] < end0 : t1 ? va[i] < start1 : true, in1 = !in0 && (t0 || t1) && va[i] >= start1;
@@ -336,6 +341,22 @@ static void test_long_regions(void **state UNUSED)
             }
         }
     }
+}
+
+/* SCTLR.EE: descriptors are big-endian. */
+static void test_big_endian_tables(void **state UNUSED)
+{
+    struct guest_translation t;
+
+    short_setup(BIT(25), 1);
+    put_section(0x80000000, __builtin_bswap32(0x40500000 | 2 | 3 << 10));
+    assert_int_equal(walk(0x80012345, true, &t), 0);
+    assert_int_equal(t.pa, 0x40512345);
+    long_setup(0);
+    stub.cpu->cp15.sctlr |= BIT(25);
+    ram_put64(L1 + 2 * 8, __builtin_bswap64(0x1240000000ull | 1 | AF));
+    assert_int_equal(walk(0x80012345, true, &t), 0);
+    assert_true(t.pa == 0x1240012345ull);
 }
 
 static void test_regime_asid(void **state UNUSED)
@@ -378,8 +399,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, stub_setup, stub_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_mmu_off),    T(test_short_sizes), T(test_short_rights), T(test_short_faults), T(test_short_domains), T(test_short_ttbr1), T(test_device),
-        T(test_long_sizes), T(test_long_rights), T(test_long_faults),  T(test_long_regions), T(test_regime_asid),   T(test_par),
+        T(test_mmu_off),      T(test_short_sizes), T(test_short_rights), T(test_short_faults),      T(test_short_domains),
+        T(test_short_ttbr1),  T(test_device),      T(test_long_sizes),   T(test_long_rights),       T(test_long_faults),
+        T(test_long_regions), T(test_regime_asid), T(test_par),          T(test_big_endian_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,13 +32,34 @@ struct stub {
 };
 static struct stub stub;
 
-void engine_regime_changed(struct vcpu *v UNUSED) { stub.regime_changes++; }
-void engine_tlb_all(struct vcpu *v UNUSED) { stub.tlb_all++; }
-void engine_tlb_asid(struct vcpu *v UNUSED, unsigned asid) { stub.tlb_asid++, stub.last_asid = (int)asid; }
-void engine_tlb_va(struct vcpu *v UNUSED, uint32_t va, int asid) { stub.tlb_va++, stub.last_va = va, stub.last_asid = asid; }
-void engine_icache_all(struct vcpu *v UNUSED) { stub.icache_all++; }
-void engine_icache_va(struct vcpu *v UNUSED, uint32_t va) { stub.icache_va++, stub.last_va = va; }
-void engine_premap(struct vcpu *v UNUSED, uint32_t va, bool is_write UNUSED) { stub.premaps++, stub.premap_va = va; }
+void engine_regime_changed(struct vcpu *v UNUSED)
+{
+    stub.regime_changes++;
+}
+void engine_tlb_all(struct vcpu *v UNUSED)
+{
+    stub.tlb_all++;
+}
+void engine_tlb_asid(struct vcpu *v UNUSED, unsigned asid)
+{
+    stub.tlb_asid++, stub.last_asid = (int)asid;
+}
+void engine_tlb_va(struct vcpu *v UNUSED, uint32_t va, int asid)
+{
+    stub.tlb_va++, stub.last_va = va, stub.last_asid = asid;
+}
+void engine_icache_all(struct vcpu *v UNUSED)
+{
+    stub.icache_all++;
+}
+void engine_icache_va(struct vcpu *v UNUSED, uint32_t va)
+{
+    stub.icache_va++, stub.last_va = va;
+}
+void engine_premap(struct vcpu *v UNUSED, uint32_t va, bool is_write UNUSED)
+{
+    stub.premaps++, stub.premap_va = va;
+}
 void engine_log(struct vcpu *v UNUSED, const char *fmt UNUSED, ...) {}
 void engine_host_call(struct vcpu *v)
 {
@@ -52,7 +73,10 @@ _Noreturn void engine_stop(struct vcpu *v UNUSED, enum stop_reason why)
     stub.stop_reason = why;
     longjmp(stub.unwind, 2);
 }
-_Noreturn void host_unwind(struct vcpu *v UNUSED) { longjmp(stub.unwind, 1); }
+_Noreturn void host_unwind(struct vcpu *v UNUSED)
+{
+    longjmp(stub.unwind, 1);
+}
 
 /* A processor just reset, RAM filled with zero. */
 static UNUSED int stub_setup(void **state)
@@ -86,7 +110,13 @@ static UNUSED int stub_teardown(void **state UNUSED)
     return 0;
 }
 
-static UNUSED void ram_put32(uint32_t pa, uint32_t x) { memcpy(stub.ram + (pa - GUEST_RAM_BASE), &x, 4); }
-static UNUSED void ram_put64(uint32_t pa, uint64_t x) { memcpy(stub.ram + (pa - GUEST_RAM_BASE), &x, 8); }
+static UNUSED void ram_put32(uint32_t pa, uint32_t x)
+{
+    memcpy(stub.ram + (pa - GUEST_RAM_BASE), &x, 4);
+}
+static UNUSED void ram_put64(uint32_t pa, uint64_t x)
+{
+    memcpy(stub.ram + (pa - GUEST_RAM_BASE), &x, 8);
+}
 
 #endif

@@ -45,26 +45,27 @@ _Noreturn void power_off(void);
 
 uint32_t read32(uint32_t va), read16(uint32_t va), read8(uint32_t va), read_multiple(uint32_t va), read_exclusive(uint32_t va);
 void read64(uint32_t va), read32_user(uint32_t va); /* for its faults */
-void write32(uint32_t va, uint32_t x), write16(uint32_t va, uint32_t x), write8(uint32_t va, uint32_t x), write32_user(uint32_t va, uint32_t x);
+void write32(uint32_t va, uint32_t x), write16(uint32_t va, uint32_t x), write8(uint32_t va, uint32_t x),
+    write32_user(uint32_t va, uint32_t x);
 uint32_t call(uint32_t va); /* branch there; a prefetch abort comes back */
 
-#define MRC(op1, crn, crm, op2)                                                                            \
-    ({                                                                                                     \
-        uint32_t x_;                                                                                       \
-        __asm__ volatile("mrc p15, " #op1 ", %0, " #crn ", " #crm ", " #op2 : "=r"(x_) : : "memory"); \
-        x_;                                                                                                \
+#define MRC(op1, crn, crm, op2)                                                                                                            \
+    ({                                                                                                                                     \
+        uint32_t x_;                                                                                                                       \
+        __asm__ volatile("mrc p15, " #op1 ", %0, " #crn ", " #crm ", " #op2 : "=r"(x_) : : "memory");                                      \
+        x_;                                                                                                                                \
     })
 #define MCR(op1, crn, crm, op2, value) __asm__ volatile("mcr p15, " #op1 ", %0, " #crn ", " #crm ", " #op2 : : "r"(value) : "memory")
-#define MRRC(op1, crm)                                                                               \
-    ({                                                                                               \
-        uint64_t x_;                                                                                 \
-        __asm__ volatile("mrrc p15, " #op1 ", %Q0, %R0, " #crm : "=r"(x_) : : "memory");        \
-        x_;                                                                                          \
+#define MRRC(op1, crm)                                                                                                                     \
+    ({                                                                                                                                     \
+        uint64_t x_;                                                                                                                       \
+        __asm__ volatile("mrrc p15, " #op1 ", %Q0, %R0, " #crm : "=r"(x_) : : "memory");                                                   \
+        x_;                                                                                                                                \
     })
 #define MCRR(op1, crm, value) __asm__ volatile("mcrr p15, " #op1 ", %Q0, %R0, " #crm : : "r"((uint64_t)(value)) : "memory")
-#define ISB() __asm__ volatile("isb" : : : "memory")
-#define DSB() __asm__ volatile("dsb" : : : "memory")
-#define REG32(a) (*(volatile uint32_t *)(uintptr_t)(a))
+#define ISB()                 __asm__ volatile("isb" : : : "memory")
+#define DSB()                 __asm__ volatile("dsb" : : : "memory")
+#define REG32(a)              (*(volatile uint32_t *)(uintptr_t)(a))
 
 static inline uint32_t cpsr(void)
 {
@@ -76,43 +77,88 @@ static inline uint32_t cpsr(void)
 #define IRQ_OFF() __asm__ volatile("cpsid i" : : : "memory")
 
 /* --- MMU ------------------------------------------------------------------------------------------------------------ */
-#define SCTLR_M   (1u << 0)
-#define SCTLR_A   (1u << 1)
-#define SCTLR_C   (1u << 2)
-#define SCTLR_I   (1u << 12)
-#define SCTLR_WXN (1u << 19)
+#define SCTLR_M    (1u << 0)
+#define SCTLR_A    (1u << 1)
+#define SCTLR_C    (1u << 2)
+#define SCTLR_I    (1u << 12)
+#define SCTLR_WXN  (1u << 19)
 #define SCTLR_UWXN (1u << 20)
-#define SCTLR_TRE (1u << 28)
-#define SCTLR_AFE (1u << 29)
-#define SCTLR_TE  (1u << 30)
+#define SCTLR_TRE  (1u << 28)
+#define SCTLR_AFE  (1u << 29)
+#define SCTLR_TE   (1u << 30)
 
 /* Short descriptors: section fields. AP is the three-bit form. */
 #define SECTION(pa, ap, domain, extra) ((pa) | 2u | ((ap)&3u) << 10 | ((ap) >> 2 & 1u) << 15 | (uint32_t)(domain) << 5 | (extra))
-#define SECTION_NORMAL (1u << 12 | 3u << 2) /* TEX=1 C=1 B=1 */
-#define SECTION_XN     (1u << 4)
-#define SECTION_PXN    1u
-#define SECTION_NG     (1u << 17)
-#define SMALL(pa, ap, extra) ((pa) | 2u | ((ap)&3u) << 4 | ((ap) >> 2 & 1u) << 9 | (extra))
-#define LARGE(pa, ap, extra) ((pa) | 1u | ((ap)&3u) << 4 | ((ap) >> 2 & 1u) << 9 | (extra))
-#define SMALL_NORMAL (1u << 6 | 3u << 2)
-#define LARGE_NORMAL (1u << 12 | 3u << 2)
-#define SMALL_XN     1u
-#define LARGE_XN     (1u << 15)
-#define PAGE_NG      (1u << 11)
+#define SECTION_NORMAL                 (1u << 12 | 3u << 2) /* TEX=1 C=1 B=1 */
+#define SECTION_XN                     (1u << 4)
+#define SECTION_PXN                    1u
+#define SECTION_NG                     (1u << 17)
+#define SMALL(pa, ap, extra)           ((pa) | 2u | ((ap)&3u) << 4 | ((ap) >> 2 & 1u) << 9 | (extra))
+#define LARGE(pa, ap, extra)           ((pa) | 1u | ((ap)&3u) << 4 | ((ap) >> 2 & 1u) << 9 | (extra))
+#define SMALL_NORMAL                   (1u << 6 | 3u << 2)
+#define LARGE_NORMAL                   (1u << 12 | 3u << 2)
+#define SMALL_XN                       1u
+#define LARGE_XN                       (1u << 15)
+#define PAGE_NG                        (1u << 11)
 
 extern uint32_t l1_table[4096];
-/* Identity map with short descriptors: devices and 256 MiB of RAM as domain 0 sections for all modes; turns the MMU on with DACR = 1 and ASID 0. */
+/* Identity map with short descriptors: devices and 256 MiB of RAM as domain 0 sections for all modes; turns the MMU on with DACR = 1 and
+ * ASID 0. */
 void mmu_on_short(void);
 void mmu_off(void);
 void sctlr_change(uint32_t set, uint32_t clear);
-#define TLBIALL()     do { DSB(); MCR(0, c8, c7, 0, 0); DSB(); ISB(); } while (0)
-#define TLBIMVA(v)    do { DSB(); MCR(0, c8, c7, 1, v); DSB(); ISB(); } while (0)
-#define TLBIASID(v)   do { DSB(); MCR(0, c8, c7, 2, v); DSB(); ISB(); } while (0)
-#define TLBIMVAA(v)   do { DSB(); MCR(0, c8, c7, 3, v); DSB(); ISB(); } while (0)
-#define ICIALLU()     do { DSB(); MCR(0, c7, c5, 0, 0); DSB(); ISB(); } while (0)
-#define ICIMVAU(v)    do { DSB(); MCR(0, c7, c5, 1, v); DSB(); ISB(); } while (0)
-#define SET_ASID(a)   do { MCR(0, c13, c0, 1, a); ISB(); } while (0)
-#define SET_DACR(a)   do { MCR(0, c3, c0, 0, a); ISB(); } while (0)
+#define TLBIALL()                                                                                                                          \
+    do {                                                                                                                                   \
+        DSB();                                                                                                                             \
+        MCR(0, c8, c7, 0, 0);                                                                                                              \
+        DSB();                                                                                                                             \
+        ISB();                                                                                                                             \
+    } while (0)
+#define TLBIMVA(v)                                                                                                                         \
+    do {                                                                                                                                   \
+        DSB();                                                                                                                             \
+        MCR(0, c8, c7, 1, v);                                                                                                              \
+        DSB();                                                                                                                             \
+        ISB();                                                                                                                             \
+    } while (0)
+#define TLBIASID(v)                                                                                                                        \
+    do {                                                                                                                                   \
+        DSB();                                                                                                                             \
+        MCR(0, c8, c7, 2, v);                                                                                                              \
+        DSB();                                                                                                                             \
+        ISB();                                                                                                                             \
+    } while (0)
+#define TLBIMVAA(v)                                                                                                                        \
+    do {                                                                                                                                   \
+        DSB();                                                                                                                             \
+        MCR(0, c8, c7, 3, v);                                                                                                              \
+        DSB();                                                                                                                             \
+        ISB();                                                                                                                             \
+    } while (0)
+#define ICIALLU()                                                                                                                          \
+    do {                                                                                                                                   \
+        DSB();                                                                                                                             \
+        MCR(0, c7, c5, 0, 0);                                                                                                              \
+        DSB();                                                                                                                             \
+        ISB();                                                                                                                             \
+    } while (0)
+#define ICIMVAU(v)                                                                                                                         \
+    do {                                                                                                                                   \
+        DSB();                                                                                                                             \
+        MCR(0, c7, c5, 1, v);                                                                                                              \
+        DSB();                                                                                                                             \
+        ISB();                                                                                                                             \
+    } while (0)
+#define SET_ASID(a)                                                                                                                        \
+    do {                                                                                                                                   \
+        MCR(0, c13, c0, 1, a);                                                                                                             \
+        ISB();                                                                                                                             \
+    } while (0)
+#define SET_DACR(a)                                                                                                                        \
+    do {                                                                                                                                   \
+        MCR(0, c3, c0, 0, a);                                                                                                              \
+        ISB();                                                                                                                             \
+    } while (0)
 
 /* RAM the guests may use as they like: 64 MiB, 16 MiB aligned */
 #define PLAYGROUND 0x44000000u

@@ -18,7 +18,7 @@ void print(const char *s)
 static void put_hex(uint32_t x)
 {
     for (int i = 28; i >= 0; i -= 4)
-        REG32(UART) = (uint8_t)"0123456789abcdef"[x >> i & 15];
+        REG32(UART) = (uint8_t) "0123456789abcdef"[x >> i & 15];
 }
 
 void print_hex(const char *name, uint32_t value)
@@ -82,7 +82,10 @@ void report(void)
 }
 
 /* Bytes of the instruction at pc. */
-static unsigned insn_size(uint32_t pc, bool thumb) { return !thumb ? 4 : *(uint16_t *)(uintptr_t)pc >= 0xe800 ? 4 : 2; }
+static unsigned insn_size(uint32_t pc, bool thumb)
+{
+    return !thumb ? 4 : *(uint16_t *)(uintptr_t)pc >= 0xe800 ? 4 : 2;
+}
 
 static uint32_t banked_lr(uint32_t spsr)
 {

@@ -1,29 +1,29 @@
 /* GICv2: SGIs, priorities, preemption, masking, software-pended, edge and level interrupts, end of interrupt in one step and in two. */
 #include "guest.h"
 
-#define GICD 0x08000000u
-#define GICC 0x08010000u
-#define D_CTLR       REG32(GICD)
-#define D_TYPER      REG32(GICD + 4)
+#define GICD          0x08000000u
+#define GICC          0x08010000u
+#define D_CTLR        REG32(GICD)
+#define D_TYPER       REG32(GICD + 4)
 #define D_ISENABLE(n) REG32(GICD + 0x100 + 4 * (n))
 #define D_ICENABLE(n) REG32(GICD + 0x180 + 4 * (n))
-#define D_ISPEND(n)  REG32(GICD + 0x200 + 4 * (n))
-#define D_ICPEND(n)  REG32(GICD + 0x280 + 4 * (n))
+#define D_ISPEND(n)   REG32(GICD + 0x200 + 4 * (n))
+#define D_ICPEND(n)   REG32(GICD + 0x280 + 4 * (n))
 #define D_ISACTIVE(n) REG32(GICD + 0x300 + 4 * (n))
 #define D_PRIORITY(i) (*(volatile uint8_t *)(uintptr_t)(GICD + 0x400 + (i)))
-#define D_CONFIG(n)  REG32(GICD + 0xc00 + 4 * (n))
-#define D_SGI        REG32(GICD + 0xf00)
-#define C_CTLR       REG32(GICC)
-#define C_PMR        REG32(GICC + 4)
-#define C_BPR        REG32(GICC + 8)
-#define C_IAR        REG32(GICC + 0xc)
-#define C_EOIR       REG32(GICC + 0x10)
-#define C_RPR        REG32(GICC + 0x14)
-#define C_HPPIR      REG32(GICC + 0x18)
-#define C_DIR        REG32(GICC + 0x1000)
+#define D_CONFIG(n)   REG32(GICD + 0xc00 + 4 * (n))
+#define D_SGI         REG32(GICD + 0xf00)
+#define C_CTLR        REG32(GICC)
+#define C_PMR         REG32(GICC + 4)
+#define C_BPR         REG32(GICC + 8)
+#define C_IAR         REG32(GICC + 0xc)
+#define C_EOIR        REG32(GICC + 0x10)
+#define C_RPR         REG32(GICC + 0x14)
+#define C_HPPIR       REG32(GICC + 0x18)
+#define C_DIR         REG32(GICC + 0x1000)
 
-#define UART 0x09000000u
-#define UART_IRQ 33
+#define UART      0x09000000u
+#define UART_IRQ  33
 #define UART_IMSC REG32(UART + 0x38)
 #define UART_ICR  REG32(UART + 0x44)
 

@@ -4,12 +4,15 @@
 static uint32_t buffer[64] __attribute__((aligned(64)));
 #define B ((uint32_t)(uintptr_t)buffer)
 
-#define EXCLUSIVE_PAIR(name, ld, st)                                                                                               \
-    static uint32_t name(uint32_t from, uint32_t to, uint32_t between)                                                             \
-    {                                                                                                                              \
-        uint32_t failed;                                                                                                           \
-        __asm__ volatile(ld "\n cmp %3, #1\n bne 1f\n clrex\n1: " st : "=&r"(failed) : "r"(from), "r"(to), "r"(between) : "r2", "r3", "cc", "memory"); \
-        return failed;                                                                                                             \
+#define EXCLUSIVE_PAIR(name, ld, st)                                                                                                       \
+    static uint32_t name(uint32_t from, uint32_t to, uint32_t between)                                                                     \
+    {                                                                                                                                      \
+        uint32_t failed;                                                                                                                   \
+        __asm__ volatile(ld "\n cmp %3, #1\n bne 1f\n clrex\n1: " st                                                                       \
+                         : "=&r"(failed)                                                                                                   \
+                         : "r"(from), "r"(to), "r"(between)                                                                                \
+                         : "r2", "r3", "cc", "memory");                                                                                    \
+        return failed;                                                                                                                     \
     }
 EXCLUSIVE_PAIR(word_pair, "ldrex r2, [%1]", "strex %0, r2, [%2]")
 EXCLUSIVE_PAIR(half_pair, "ldrexh r2, [%1]", "strexh %0, r2, [%2]")

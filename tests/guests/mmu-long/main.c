@@ -1,29 +1,38 @@
-/* Long descriptors: blocks and pages of each level, permissions, table attributes, access flag, execute-never, both table bases, ASIDs, fault status, PAR. */
+/* Long descriptors: blocks and pages of each level, permissions, table attributes, access flag, execute-never, both table bases, ASIDs,
+ * fault status, PAR. */
 #include "guest.h"
 
-#define TEST_VA 0x80000000u
-#define VALID 1ull
-#define TABLE 3ull
-#define PAGE  3ull
-#define BLOCK 1ull
-#define AF    (1ull << 10)
-#define NG    (1ull << 11)
-#define SH    (3ull << 8)
-#define AP(n) ((uint64_t)(n) << 6)
-#define ATTR(n) ((uint64_t)(n) << 2)
-#define PXN   (1ull << 53)
-#define XN    (1ull << 54)
-#define T_PXN (1ull << 59)
-#define T_XN  (1ull << 60)
+#define TEST_VA  0x80000000u
+#define VALID    1ull
+#define TABLE    3ull
+#define PAGE     3ull
+#define BLOCK    1ull
+#define AF       (1ull << 10)
+#define NG       (1ull << 11)
+#define SH       (3ull << 8)
+#define AP(n)    ((uint64_t)(n) << 6)
+#define ATTR(n)  ((uint64_t)(n) << 2)
+#define PXN      (1ull << 53)
+#define XN       (1ull << 54)
+#define T_PXN    (1ull << 59)
+#define T_XN     (1ull << 60)
 #define T_NOUSER (1ull << 61)
-#define T_RO  (1ull << 62)
+#define T_RO     (1ull << 62)
 
 static uint64_t l1[4] __attribute__((aligned(32)));
-static uint64_t l2_devices[512] __attribute__((aligned(4096))), l2[512] __attribute__((aligned(4096))), l3[512] __attribute__((aligned(4096)));
-static uint64_t l1_other[4] __attribute__((aligned(32))), l2_other[512] __attribute__((aligned(4096))), l3_other[512] __attribute__((aligned(4096)));
+static uint64_t l2_devices[512] __attribute__((aligned(4096))), l2[512] __attribute__((aligned(4096))),
+    l3[512] __attribute__((aligned(4096)));
+static uint64_t l1_other[4] __attribute__((aligned(32))), l2_other[512] __attribute__((aligned(4096))),
+    l3_other[512] __attribute__((aligned(4096)));
 
-static uint64_t table(uint64_t *t, uint64_t extra) { return (uint32_t)(uintptr_t)t | TABLE | extra; }
-static uint64_t normal(uint64_t pa, uint64_t extra) { return pa | AF | SH | ATTR(0) | extra; }
+static uint64_t table(uint64_t *t, uint64_t extra)
+{
+    return (uint32_t)(uintptr_t)t | TABLE | extra;
+}
+static uint64_t normal(uint64_t pa, uint64_t extra)
+{
+    return pa | AF | SH | ATTR(0) | extra;
+}
 
 static void mmu_on_long(void)
 {
@@ -43,7 +52,10 @@ static void mmu_on_long(void)
     sctlr_change(SCTLR_M | SCTLR_C | SCTLR_I, 0);
 }
 
-static uint32_t user_read(uint32_t va) { return read32(va); }
+static uint32_t user_read(uint32_t va)
+{
+    return read32(va);
+}
 static uint32_t user_write(uint32_t va)
 {
     write32(va, 1);

@@ -1,4 +1,5 @@
-/* Short descriptors: every descriptor type, access permissions, domains, execute-never, access flag, and the fault status of each failure. */
+/* Short descriptors: every descriptor type, access permissions, domains, execute-never, access flag, and the fault status of each failure.
+ */
 #include "guest.h"
 
 static uint32_t l2_table[256] __attribute__((aligned(1024)));
@@ -19,7 +20,10 @@ static void map_page(uint32_t desc, uint32_t l1_extra)
     TLBIALL();
 }
 
-static uint32_t user_read(uint32_t va) { return read32(va); }
+static uint32_t user_read(uint32_t va)
+{
+    return read32(va);
+}
 static uint32_t user_write(uint32_t va)
 {
     write32(va, 1);

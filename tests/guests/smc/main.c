@@ -1,10 +1,11 @@
-/* Code that changes: maintenance by line and of everything, through aliases, within the running page, next to data, and without maintenance. */
+/* Code that changes: maintenance by line and of everything, through aliases, within the running page, next to data, and without
+ * maintenance. */
 #include "guest.h"
 
-#define CODE     PLAYGROUND
-#define ALIAS    0x80000000u
-#define MOVW(n)  (0xe3000000u | ((n)&0xf000u) << 4 | ((n)&0xfffu))
-#define BX_LR    0xe12fff1eu
+#define CODE    PLAYGROUND
+#define ALIAS   0x80000000u
+#define MOVW(n) (0xe3000000u | ((n)&0xf000u) << 4 | ((n)&0xfffu))
+#define BX_LR   0xe12fff1eu
 
 static void put(uint32_t at, uint32_t n)
 {
@@ -74,7 +75,8 @@ extern uint32_t self_modify(uint32_t), self_modify_end[];
 __asm__(".pushsection .data\n.balign 4096\n.arm\n.global self_modify\nself_modify:\n"
         " push {r4, lr}\n mov r4, #0\n movw r3, #0\n movt r3, #0xe284\n" /* add r4, r4, #imm: e2844000 | imm */
         " orr r3, r3, #0x4000\n"
-        "1: orr r1, r3, r0\n adr r2, 2f\n str r1, [r2]\n dsb\n mcr p15, 0, r2, c7, c11, 1\n dsb\n mcr p15, 0, r2, c7, c5, 1\n mcr p15, 0, r0, c7, c5, 6\n dsb\n isb\n"
+        "1: orr r1, r3, r0\n adr r2, 2f\n str r1, [r2]\n dsb\n mcr p15, 0, r2, c7, c11, 1\n dsb\n mcr p15, 0, r2, c7, c5, 1\n mcr p15, 0, "
+        "r0, c7, c5, 6\n dsb\n isb\n"
         "2: nop\n subs r0, r0, #1\n bne 1b\n mov r0, r4\n pop {r4, pc}\n.popsection");
 
 static void test_remap(void)

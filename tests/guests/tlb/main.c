@@ -7,7 +7,10 @@ static uint32_t l1_other[4096] __attribute__((aligned(16384)));
 #define TEST_VA 0x80000000u
 
 /* Page n of the playground begins with a number of its own and a function that returns it. */
-static uint32_t page(unsigned n) { return PLAYGROUND + n * 4096; }
+static uint32_t page(unsigned n)
+{
+    return PLAYGROUND + n * 4096;
+}
 
 static void fill_pages(void)
 {
@@ -19,7 +22,10 @@ static void fill_pages(void)
     ICIALLU();
 }
 
-static void map(uint32_t *l2, unsigned index, unsigned n, uint32_t extra) { l2[index] = SMALL(page(n), 3, SMALL_NORMAL | extra); }
+static void map(uint32_t *l2, unsigned index, unsigned n, uint32_t extra)
+{
+    l2[index] = SMALL(page(n), 3, SMALL_NORMAL | extra);
+}
 
 static void test_by_address(void)
 {
