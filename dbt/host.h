@@ -62,6 +62,7 @@ struct host_trampolines {
     uint32_t enter;     /* offsets from the start of the cache */
     uint32_t exit;      /* translated code jumps here with exit_reason set: stores pinned registers, returns from enter */
     uint32_t unwind;    /* like exit, but guest registers are in memory already (raise from helper or fault) */
+    uint32_t leave[6];  /* by enum vcpu_exit: eax = pc, for LINK ecx = exit_id; stores them and the reason, then exit */
     uint32_t call_full; /* rax = helper: saves and reloads all pinned registers around the call */
     uint32_t call_pure; /* rax = helper: keeps pinned registers, does not publish them */
     uint32_t size;

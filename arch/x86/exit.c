@@ -59,22 +59,29 @@ static void jump_to_exit(struct be *be)
 
 static void store_reason(struct be *be, enum vcpu_exit reason) { x86_mov_mi(&be->e, 4, x86_state(VCPU_OFF(exit_reason)), reason); }
 
+/* Leave with pc in eax. */
+static void jump_to_leave(struct be *be, enum vcpu_exit reason)
+{
+    uint32_t at = x86_jmp(&be->e);
+
+    x86_patch32(&be->e, at, (uint32_t)(be->cache_rx + be->tramp->leave[reason] - be->rx));
+}
+
 static void emit_stub(struct be *be, const struct cold *c)
 {
     struct x86_emitter *e = &be->e;
 
     if (c->exit != NO_EXIT)
         be->out->exit[c->exit].stub = x86_offset(e);
-    if (c->kind == COLD_STUB_IND)
-        x86_mov_mr(e, 4, x86_state(VCPU_OFF(pc)), c->reg);
-    else
-        x86_mov_mi(e, 4, x86_state(VCPU_OFF(pc)), (int32_t)c->target);
+    if (c->kind != COLD_STUB_IND)
+        x86_mov_ri(e, X86_RAX, c->target);
+    else if (c->reg != X86_RAX)
+        x86_mov_rr(e, 4, X86_RAX, c->reg);
     if (c->reason == VCPU_EXIT_BUDGET)
         x86_alu_mi(e, X86_ADD, 8, x86_state(VCPU_OFF(insn_budget)), (int32_t)be->n_guest);
     if (c->exit != NO_EXIT)
-        x86_mov_mi(e, 4, x86_state(VCPU_OFF(exit_id)), (int32_t)(be->opts->first_exit_id + c->exit));
-    store_reason(be, (enum vcpu_exit)c->reason);
-    jump_to_exit(be);
+        x86_mov_ri(e, X86_RCX, be->opts->first_exit_id + c->exit);
+    jump_to_leave(be, (enum vcpu_exit)c->reason);
 }
 
 /* --- direct exits --------------------------------------------------------------------------------------------------------------- */
@@ -244,9 +251,8 @@ void lower_exit_lookup(struct be *be, const struct ir_insn *i)
 {
     flags_save(be, be->b->exit_live[be->index]);
     budget_give_back(be, be->n_executed);
-    x86_mov_mi(&be->e, 4, x86_state(VCPU_OFF(pc)), (int32_t)i->imm);
-    store_reason(be, VCPU_EXIT_LOOKUP);
-    jump_to_exit(be);
+    x86_mov_ri(&be->e, X86_RAX, i->imm);
+    jump_to_leave(be, VCPU_EXIT_LOOKUP);
     be->reachable = false;
 }
 

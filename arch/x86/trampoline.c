@@ -45,6 +45,16 @@ static void write_unwind(struct x86_emitter *e)
     x86_ret(e);
 }
 
+/* What the stubs of blocks have in common. They load eax and, for an exit to be linked, ecx. */
+static void write_leave(struct x86_emitter *e, enum vcpu_exit reason, uint32_t exit)
+{
+    x86_mov_mr(e, 4, x86_state(VCPU_OFF(pc)), X86_RAX);
+    if (reason == VCPU_EXIT_LINK)
+        x86_mov_mr(e, 4, x86_state(VCPU_OFF(exit_id)), X86_RCX);
+    x86_mov_mi(e, 4, x86_state(VCPU_OFF(exit_reason)), (int32_t)reason);
+    x86_patch32(e, x86_jmp(e), exit);
+}
+
 /* At the helper's call: [rsp] = saved registers, return address, imm2, imm. */
 static void write_thunk_call(struct x86_emitter *e, unsigned saved_bytes)
 {
@@ -99,6 +109,10 @@ uint32_t host_write_trampolines(uint8_t *rw, uint64_t rx, uint32_t cap, struct h
     store_pinned(&e);
     out->unwind = x86_offset(&e); /* exit goes on here */
     write_unwind(&e);
+    for (unsigned reason = 0; reason < ARRAY_LEN(out->leave); reason++) {
+        out->leave[reason] = aligned(&e);
+        write_leave(&e, (enum vcpu_exit)reason, out->exit);
+    }
     out->call_full = aligned(&e);
     write_call_full(&e);
     out->call_pure = aligned(&e);
