@@ -5,7 +5,6 @@
 #include <arch/arm/mmu.h>
 #include <arch/arm/psci.h>
 
-#define REPORT_MAX 32u /* unimplemented instructions told to the user */
 
 static _Noreturn void raise(struct arm_cpu *c, enum arm_vector vec)
 {
@@ -32,7 +31,7 @@ uint32_t arm_helper_unimplemented(void *cpu, uint32_t a UNUSED, uint32_t b UNUSE
     struct arm_cpu *c = cpu;
 
     c->v.stats->unimplemented++;
-    if (c->reported_unimplemented < REPORT_MAX) {
+    if (c->reported_unimplemented < ARRAY_LEN(c->reported_insn)) {
         bool seen = false;
         for (unsigned i = 0; i < c->reported_unimplemented; i++)
             seen |= c->reported_insn[i] == insn;
