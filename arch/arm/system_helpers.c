@@ -5,7 +5,6 @@
 #include <arch/arm/mmu.h>
 #include <arch/arm/psci.h>
 
-
 static _Noreturn void raise(struct arm_cpu *c, enum arm_vector vec)
 {
     arm_take_exception(c, vec);
