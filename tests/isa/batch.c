@@ -83,7 +83,7 @@ static int write_padded(FILE *f, const void *data, size_t size, long to)
 
 static struct isa_batch header(const struct batch *b, const struct paths *p)
 {
-    struct isa_batch h = {.magic = ISA_MAGIC, .n_cases = b->n, .code_size = b->code_size, .max_reports = p->max_reports};
+    struct isa_batch h = {.magic = ISA_MAGIC, .n_cases = b->n, .code_size = b->code_size, .max_reports = p->max_reports, .timer_ticks = p->timer_ticks};
 
     h.cases = ISA_BATCH_BASE + sizeof(h);
     h.expected = h.cases + b->n * sizeof(struct isa_case);
@@ -246,7 +246,8 @@ int batch_run_target(struct batch *b, const struct paths *p)
         if (strncmp(s, "DONE ", 5) == 0) {
             char *e;
             if (strtoul(s + 5, &e, 16) == b->n) {
-                b->n_different = (unsigned)strtoul(e, NULL, 16);
+                b->n_different = (unsigned)strtoul(e, &e, 16);
+                b->n_interrupts = (unsigned)strtoul(e, NULL, 16);
                 done = true;
             }
         } else if (strncmp(s, "DIFF ", 5) == 0 && b->n_reports < b->n) {

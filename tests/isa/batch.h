@@ -13,6 +13,7 @@ struct paths {
     const char *dir;         /* scratch directory */
     unsigned timeout;        /* seconds for one run of the target */
     unsigned max_reports;
+    unsigned timer_ticks;    /* isa_batch.timer_ticks */
 };
 
 /* A piece of a generated case, to run as a case of its own. */
@@ -31,6 +32,7 @@ struct batch {
     uint32_t code_size;
     uint32_t pattern[ISA_DATA_SIZE / 4];
     /* differences found by the last batch_run_target() */
+    unsigned n_interrupts;
     unsigned n_different; /* as the target counted */
     unsigned n_reports;
     unsigned *report_case;

@@ -66,7 +66,7 @@ struct isa_batch {
     uint32_t code_off;        /* file offset of the code */
     uint32_t code_size;
     uint32_t max_reports;     /* bare: print at most so many differences */
-    uint32_t pad;
+    uint32_t timer_ticks;     /* bare: a timer interrupt about every so many ticks of 16 ns; 0: none */
     uint32_t pattern[ISA_DATA_SIZE / 4]; /* the data page before every case */
 };
 

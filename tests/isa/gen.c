@@ -412,7 +412,7 @@ int gen_init(struct gen *g, const struct gen_options *o)
                 return -1;
             bool fp = t == ARM_TABLE_VFP || t == ARM_TABLE_NEON;
             r->cls = fp ? gen_fp_class(r) : gen_int_class(r);
-            if (r->cls == GEN_SKIP || !selected(o, r))
+            if (r->cls == GEN_SKIP || !selected(o, r) || (o->no_exclusives && rows[i].translate == tr_strex))
                 continue;
             r->required = rows[i].flags & (ROW_USER_SAFE | ROW_MEM);
             if (t != ARM_TABLE_T16 && t != ARM_TABLE_T32)

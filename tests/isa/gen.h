@@ -68,6 +68,7 @@ struct gen_options {
     int table;          /* only this enum arm_table, or -1 */
     unsigned units;     /* per case, at most */
     bool faults;        /* let some accesses fault */
+    bool no_exclusives; /* an interrupt may clear the monitor */
 };
 
 int gen_init(struct gen *g, const struct gen_options *o); /* 0, or -1: a pattern of the tables does not compile or nothing is selected */

@@ -18,7 +18,7 @@ static struct paths paths = {.timeout = 120, .max_reports = 200};
 static struct gen_options options = {.table = -1, .units = 16, .faults = true};
 static struct gen gen;
 static uint64_t *row_runs, *row_differences, *row_undefined;
-static uint64_t total_cases, total_insns, total_different, kinds[8];
+static uint64_t total_cases, total_insns, total_different, total_interrupts, kinds[8];
 static unsigned detailed_reports, max_detailed = 12;
 
 static int run_both(struct batch *b, const struct piece *pieces, unsigned n, uint64_t seed)
@@ -226,6 +226,7 @@ static int one_batch(uint64_t seed, unsigned first, unsigned n)
     for (unsigned i = 0; rc != -2 && i < 2 * n; i++)
         count(&cases[i % n], &b.cases[i], &b.expected[i]);
     total_different += b.n_different;
+    total_interrupts += b.n_interrupts;
     for (unsigned i = 0; rc == 0 && i < b.n_reports && detailed_reports < max_detailed; i++)
         if (b.report_case[i] < 2 * n)
             explain(&pieces[b.report_case[i]], seed, first + b.report_case[i] % n, pattern_seed);
@@ -299,7 +300,7 @@ static int coverage(bool print)
 static void usage(void)
 {
     printf("usage: isa [--seed S] [--cases N] [--batch N] [--minutes M] [--case N] [--row NAME] [--table a32|t16|t32|vfp|neon] [--units N]\n"
-           "           [--needs DEVICE] [--no-faults] [--coverage] [--coverage-required] [--self-check] [--max-reports N] [--dir D]\n"
+           "           [--needs DEVICE] [--interrupts TICKS] [--no-faults] [--coverage] [--coverage-required] [--self-check] [--max-reports N] [--dir D]\n"
            "           --oracle COMMAND --bare ELF [--target COMMAND]\n");
 }
 
@@ -309,7 +310,7 @@ int main(int argc, char **argv)
         {"seed", 1, 0, 's'},     {"cases", 1, 0, 'c'},  {"batch", 1, 0, 'b'},    {"minutes", 1, 0, 'm'},   {"case", 1, 0, 'C'},
         {"row", 1, 0, 'r'},      {"table", 1, 0, 't'},  {"units", 1, 0, 'u'},    {"no-faults", 0, 0, 'F'}, {"coverage", 0, 0, 'p'},
         {"oracle", 1, 0, 'o'},   {"target", 1, 0, 'T'}, {"bare", 1, 0, 'B'},     {"dir", 1, 0, 'd'},       {"coverage-required", 0, 0, 'R'},
-        {"max-reports", 1, 0, 'M'}, {"self-check", 0, 0, 'S'}, {"needs", 1, 0, 'n'}, {"help", 0, 0, 'h'},   {0, 0, 0, 0},
+        {"max-reports", 1, 0, 'M'}, {"self-check", 0, 0, 'S'}, {"needs", 1, 0, 'n'}, {"interrupts", 1, 0, 'I'}, {"help", 0, 0, 'h'},   {0, 0, 0, 0},
     };
     uint64_t seed = 1;
     unsigned cases = 4000, batch = 2000, only = ~0u;
@@ -339,6 +340,10 @@ int main(int argc, char **argv)
         case 'T': paths.target = optarg; break;
         case 'B': paths.bare = optarg; break;
         case 'd': paths.dir = optarg; break;
+        case 'I':
+            paths.timer_ticks = (unsigned)strtoul(optarg, NULL, 0);
+            options.no_exclusives = true;
+            break;
         case 'n':
             if (access(optarg, R_OK | W_OK) < 0) {
                 printf("skipped: %s cannot be used here\n", optarg);
@@ -387,8 +392,14 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < 8 && !check_self; i++)
         if (kinds[i])
             printf(" %s %lu", isa_kind_name(i), (unsigned long)kinds[i]);
+    if (!check_self && paths.timer_ticks)
+        printf("; %lu interrupts", (unsigned long)total_interrupts);
     if (!check_self)
         printf("; %.0f s\n", difftime(time(NULL), start));
+    if (paths.timer_ticks && !total_interrupts) {
+        printf("no interrupt came\n");
+        rc = 1;
+    }
     for (int i = 0; i < gen.n_rows; i++)
         if (row_differences[i])
             printf("differs: %s %s (%lu)\n", table_names[gen.rows[i].table], gen.rows[i].row->name, (unsigned long)row_differences[i]);

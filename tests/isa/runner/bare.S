@@ -91,12 +91,33 @@ vectors:
     b       on_pabt
     b       on_dabt
     b       .
-    b       .
+    b       on_irq
     b       .
 on_undef: entry VEC_UNDEF
 on_svc:   entry VEC_SVC
 on_pabt:  entry VEC_PABT
 on_dabt:  entry VEC_DABT
+
+/* Only user mode is interrupted. Set the timer anew, a little later each time, and go back. */
+on_irq:
+    ldr     sp, =irq_stack_top
+    push    {r0-r3}
+    ldr     r0, =0x08010000
+    ldr     r1, [r0, #0xc]              @ GICC_IAR
+    ldr     r2, =bare_interrupts
+    ldr     r3, [r2]
+    add     r3, r3, #1
+    str     r3, [r2]
+    ldr     r2, =bare_timer_ticks
+    ldr     r2, [r2]
+    and     r3, r3, #127
+    add     r2, r2, r3
+    mcr     p15, 0, r2, c14, c3, 0      @ CNTV_TVAL
+    isb
+    str     r1, [r0, #0x10]             @ GICC_EOIR
+    pop     {r0-r3}
+    subs    pc, lr, #4
+    .ltorg
 
     .global bare_power_off
 bare_power_off:
@@ -112,4 +133,6 @@ frame:
     .space 336
     .space 16384
 svc_stack_top:
+    .space 64
+irq_stack_top:
     .section .note.GNU-stack, "", %progbits

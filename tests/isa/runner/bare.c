@@ -1,7 +1,7 @@
 /*
  * bare.c: runs a batch on the bare machine: the side under test. Board: UART at 0x09000000, RAM at 0x40000000, PSCI by HVC.
  *
- * Prints, per differing case, "DIFF <index>" and the result as hexadecimal words, then "DONE <cases> <differences>".
+ * Prints, per differing case, "DIFF <index>" and the result as hexadecimal words, then "DONE <cases> <differences> <interrupts>".
  */
 #include "bare.h"
 #include "collect.h"
@@ -11,6 +11,7 @@ uint32_t bare_make_tables(void);
 const struct isa_state *bare_first(void);
 const struct isa_state *bare_event(uint32_t vector);
 _Noreturn void bare_power_off(void);
+uint32_t bare_timer_ticks, bare_interrupts; /* for the interrupt handler; not 0: a timer interrupt so often */
 
 static uint32_t level1[4096] __attribute__((aligned(16384)));
 static uint32_t level2[256] __attribute__((aligned(1024)));
@@ -27,6 +28,7 @@ uint32_t bare_make_tables(void)
         level1[mb] = mb << 20 | SECTION_NORMAL;
     for (uint32_t mb = ISA_CODE_BASE >> 20; mb < (ISA_CODE_BASE + ISA_CODE_MAX) >> 20; mb++)
         level1[mb] = mb << 20 | SECTION_USER_RO;
+    level1[0x080] = 0x08000000u | SECTION_DEVICE;
     level1[0x090] = 0x09000000u | SECTION_DEVICE;
     level1[ISA_DATA_BASE >> 20] = (uint32_t)level2 | 1;
     level2[ISA_DATA_BASE >> 12 & 255] = ISA_DATA_BASE | 0x47f; /* normal write-back, shareable, AP = 11, execute never */
@@ -77,6 +79,18 @@ static const struct isa_case *cases(void)
     return (const struct isa_case *)batch()->cases;
 }
 
+/* The virtual timer's interrupt, 27, to this processor; the GIC is that of GICv2, and everything has priority 0. */
+static void start_timer(void)
+{
+    volatile uint32_t *dist = (volatile uint32_t *)0x08000000, *cpu = (volatile uint32_t *)0x08010000;
+
+    dist[0x100 / 4] = 1u << 27;
+    dist[0] = 1;
+    cpu[1] = 0xff;
+    cpu[0] = 1;
+    __asm__ volatile("mcr p15, 0, %0, c14, c3, 0\n\tmcr p15, 0, %1, c14, c3, 1" : : "r"(bare_timer_ticks), "r"(1));
+}
+
 const struct isa_state *bare_first(void)
 {
     if (batch()->magic != ISA_MAGIC) {
@@ -84,6 +98,9 @@ const struct isa_state *bare_first(void)
         bare_power_off();
     }
     isa_fill_memory(batch());
+    bare_timer_ticks = batch()->timer_ticks;
+    if (bare_timer_ticks)
+        start_timer();
     return &cases()[0].in;
 }
 
@@ -141,6 +158,8 @@ const struct isa_state *bare_event(uint32_t vector)
         put_hex(current);
         put_char(' ');
         put_hex(differences);
+        put_char(' ');
+        put_hex(bare_interrupts);
         put_char('\n');
         bare_power_off();
     }
