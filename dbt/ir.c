@@ -36,13 +36,15 @@ uint16_t ir_label(struct ir_block *b)
 /* --- flags ---------------------------------------------------------------------------------------------------------- */
 
 static const uint8_t cc_reads[] = {
-    [IR_EQ] = IR_Z,        [IR_NE] = IR_Z,        [IR_CS] = IR_C,        [IR_CC] = IR_C,
-    [IR_MI] = IR_N,        [IR_PL] = IR_N,        [IR_VS] = IR_V,        [IR_VC] = IR_V,
-    [IR_HI] = IR_C | IR_Z, [IR_LS] = IR_C | IR_Z, [IR_GE] = IR_N | IR_V, [IR_LT] = IR_N | IR_V,
-    [IR_GT] = IR_NZ | IR_V, [IR_LE] = IR_NZ | IR_V, [IR_AL] = 0,
+    [IR_EQ] = IR_Z,        [IR_NE] = IR_Z,        [IR_CS] = IR_C,         [IR_CC] = IR_C,         [IR_MI] = IR_N,
+    [IR_PL] = IR_N,        [IR_VS] = IR_V,        [IR_VC] = IR_V,         [IR_HI] = IR_C | IR_Z,  [IR_LS] = IR_C | IR_Z,
+    [IR_GE] = IR_N | IR_V, [IR_LT] = IR_N | IR_V, [IR_GT] = IR_NZ | IR_V, [IR_LE] = IR_NZ | IR_V, [IR_AL] = 0,
 };
 
-static bool has_flex(unsigned op) { return (op >= IR_OP_ADD && op <= IR_OP_MVN) || (op >= IR_OP_UXTB && op <= IR_OP_SXTH) || op == IR_OP_SETF; }
+static bool has_flex(unsigned op)
+{
+    return (op >= IR_OP_ADD && op <= IR_OP_MVN) || (op >= IR_OP_UXTB && op <= IR_OP_SXTH) || op == IR_OP_SETF;
+}
 
 uint8_t ir_flags_read(const struct ir_insn *i)
 {
@@ -80,9 +82,15 @@ uint8_t ir_flags_defined(const struct ir_insn *i)
     return i->op >= IR_OP_LSLR && i->op <= IR_OP_RORR ? i->fset & ~IR_C : i->fset;
 }
 
-static bool is_exit(unsigned op) { return op >= IR_OP_EXIT && op <= IR_OP_EXIT_RAISED; }
+static bool is_exit(unsigned op)
+{
+    return op >= IR_OP_EXIT && op <= IR_OP_EXIT_RAISED;
+}
 
-static bool is_conditional_exit(unsigned op) { return op == IR_OP_EXIT_CC || op == IR_OP_EXIT_Z || op == IR_OP_EXIT_NZ; }
+static bool is_conditional_exit(unsigned op)
+{
+    return op == IR_OP_EXIT_CC || op == IR_OP_EXIT_Z || op == IR_OP_EXIT_NZ;
+}
 
 /* Flags live before insn k, given those live after it on the fall-through path. Updates at_label for a label. */
 static uint8_t live_before(const struct ir_block *b, uint32_t k, uint8_t after, uint8_t *at_label)
@@ -136,19 +144,70 @@ void ir_flag_liveness(struct ir_block *b)
 /* --- printing --------------------------------------------------------------------------------------------------------- */
 
 static const char *const op_name[IR_OP_COUNT] = {
-    [IR_OP_NOP] = "nop",       [IR_OP_INSN] = "insn",     [IR_OP_ADD] = "add",       [IR_OP_ADC] = "adc",       [IR_OP_SUB] = "sub",
-    [IR_OP_SBC] = "sbc",       [IR_OP_RSB] = "rsb",       [IR_OP_RSC] = "rsc",       [IR_OP_AND] = "and",       [IR_OP_ORR] = "orr",
-    [IR_OP_EOR] = "eor",       [IR_OP_BIC] = "bic",       [IR_OP_ORN] = "orn",       [IR_OP_MOV] = "mov",       [IR_OP_MVN] = "mvn",
-    [IR_OP_LSLR] = "lslr",     [IR_OP_LSRR] = "lsrr",     [IR_OP_ASRR] = "asrr",     [IR_OP_RORR] = "rorr",     [IR_OP_MUL] = "mul",
-    [IR_OP_UMULL] = "umull",   [IR_OP_SMULL] = "smull",   [IR_OP_UMLAL] = "umlal",   [IR_OP_SMLAL] = "smlal",   [IR_OP_UDIV] = "udiv",
-    [IR_OP_SDIV] = "sdiv",     [IR_OP_CLZ] = "clz",       [IR_OP_RBIT] = "rbit",     [IR_OP_REV] = "rev",       [IR_OP_REV16] = "rev16",
-    [IR_OP_REVSH] = "revsh",   [IR_OP_UXTB] = "uxtb",     [IR_OP_UXTH] = "uxth",     [IR_OP_SXTB] = "sxtb",     [IR_OP_SXTH] = "sxth",
-    [IR_OP_UBFX] = "ubfx",     [IR_OP_SBFX] = "sbfx",     [IR_OP_BFI] = "bfi",       [IR_OP_SEL] = "sel",       [IR_OP_GETF] = "getf",
-    [IR_OP_SETF] = "setf",     [IR_OP_LDF] = "ldf",       [IR_OP_LDE] = "lde",       [IR_OP_STE] = "ste",       [IR_OP_LD] = "ld",
-    [IR_OP_ST] = "st",         [IR_OP_LDV] = "ldv",       [IR_OP_STV] = "stv",       [IR_OP_ALIGN] = "align",   [IR_OP_LDX] = "ldx",
-    [IR_OP_STX] = "stx",       [IR_OP_CALL] = "call",     [IR_OP_VOP] = "vop",       [IR_OP_LABEL] = "label",   [IR_OP_BR] = "br",
-    [IR_OP_BRCC] = "brcc",     [IR_OP_BRZ] = "brz",       [IR_OP_BRNZ] = "brnz",     [IR_OP_EXIT] = "exit",     [IR_OP_EXIT_CC] = "exit_cc",
-    [IR_OP_EXIT_Z] = "exit_z", [IR_OP_EXIT_NZ] = "exit_nz", [IR_OP_EXIT_IND] = "exit_ind", [IR_OP_EXIT_LOOKUP] = "exit_lookup",
+    [IR_OP_NOP] = "nop",
+    [IR_OP_INSN] = "insn",
+    [IR_OP_ADD] = "add",
+    [IR_OP_ADC] = "adc",
+    [IR_OP_SUB] = "sub",
+    [IR_OP_SBC] = "sbc",
+    [IR_OP_RSB] = "rsb",
+    [IR_OP_RSC] = "rsc",
+    [IR_OP_AND] = "and",
+    [IR_OP_ORR] = "orr",
+    [IR_OP_EOR] = "eor",
+    [IR_OP_BIC] = "bic",
+    [IR_OP_ORN] = "orn",
+    [IR_OP_MOV] = "mov",
+    [IR_OP_MVN] = "mvn",
+    [IR_OP_LSLR] = "lslr",
+    [IR_OP_LSRR] = "lsrr",
+    [IR_OP_ASRR] = "asrr",
+    [IR_OP_RORR] = "rorr",
+    [IR_OP_MUL] = "mul",
+    [IR_OP_UMULL] = "umull",
+    [IR_OP_SMULL] = "smull",
+    [IR_OP_UMLAL] = "umlal",
+    [IR_OP_SMLAL] = "smlal",
+    [IR_OP_UDIV] = "udiv",
+    [IR_OP_SDIV] = "sdiv",
+    [IR_OP_CLZ] = "clz",
+    [IR_OP_RBIT] = "rbit",
+    [IR_OP_REV] = "rev",
+    [IR_OP_REV16] = "rev16",
+    [IR_OP_REVSH] = "revsh",
+    [IR_OP_UXTB] = "uxtb",
+    [IR_OP_UXTH] = "uxth",
+    [IR_OP_SXTB] = "sxtb",
+    [IR_OP_SXTH] = "sxth",
+    [IR_OP_UBFX] = "ubfx",
+    [IR_OP_SBFX] = "sbfx",
+    [IR_OP_BFI] = "bfi",
+    [IR_OP_SEL] = "sel",
+    [IR_OP_GETF] = "getf",
+    [IR_OP_SETF] = "setf",
+    [IR_OP_LDF] = "ldf",
+    [IR_OP_LDE] = "lde",
+    [IR_OP_STE] = "ste",
+    [IR_OP_LD] = "ld",
+    [IR_OP_ST] = "st",
+    [IR_OP_LDV] = "ldv",
+    [IR_OP_STV] = "stv",
+    [IR_OP_ALIGN] = "align",
+    [IR_OP_LDX] = "ldx",
+    [IR_OP_STX] = "stx",
+    [IR_OP_CALL] = "call",
+    [IR_OP_VOP] = "vop",
+    [IR_OP_LABEL] = "label",
+    [IR_OP_BR] = "br",
+    [IR_OP_BRCC] = "brcc",
+    [IR_OP_BRZ] = "brz",
+    [IR_OP_BRNZ] = "brnz",
+    [IR_OP_EXIT] = "exit",
+    [IR_OP_EXIT_CC] = "exit_cc",
+    [IR_OP_EXIT_Z] = "exit_z",
+    [IR_OP_EXIT_NZ] = "exit_nz",
+    [IR_OP_EXIT_IND] = "exit_ind",
+    [IR_OP_EXIT_LOOKUP] = "exit_lookup",
     [IR_OP_EXIT_RAISED] = "exit_raised",
     [IR_OP_GUARD] = "guard",
 };
@@ -156,7 +215,10 @@ static const char *const op_name[IR_OP_COUNT] = {
 static const char *const cc_name[] = {"eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "al"};
 static const char *const shift_name[] = {"lsl", "lsr", "asr", "ror", "rrx"};
 
-const char *ir_op_name(enum ir_op op) { return (unsigned)op < IR_OP_COUNT ? op_name[op] : "?"; }
+const char *ir_op_name(enum ir_op op)
+{
+    return (unsigned)op < IR_OP_COUNT ? op_name[op] : "?";
+}
 
 struct text {
     char *buf;
@@ -215,7 +277,10 @@ static void put_value(struct text *t, const char *name, uint16_t v)
     put_dec(t, v < IR_TEMP0 ? v : v - IR_TEMP0);
 }
 
-static bool has_cc(unsigned op) { return op == IR_OP_SEL || op == IR_OP_BRCC || op == IR_OP_EXIT_CC; }
+static bool has_cc(unsigned op)
+{
+    return op == IR_OP_SEL || op == IR_OP_BRCC || op == IR_OP_EXIT_CC;
+}
 
 int ir_print(const struct ir_insn *i, char *buf, int cap)
 {

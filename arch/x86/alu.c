@@ -1,8 +1,8 @@
 /*
  * alu.c: data processing: add, subtract, logic, moves.
  *
- * Additions that set no flags become lea when the result goes to another register or EFLAGS must survive; everything else is the two-operand
- * form on the destination where that is possible, on vcpu.gpr[] directly for a global that lives there.
+ * Additions that set no flags become lea when the result goes to another register or EFLAGS must survive; everything else is the
+ * two-operand form on the destination where that is possible, on vcpu.gpr[] directly for a global that lives there.
  */
 #include <arch/x86/backend.h>
 
@@ -14,9 +14,15 @@ struct source {
     struct opnd o;
 };
 
-static struct source source_imm(uint32_t imm) { return (struct source){.is_imm = true, .imm = imm, .value = IR_NONE}; }
+static struct source source_imm(uint32_t imm)
+{
+    return (struct source){.is_imm = true, .imm = imm, .value = IR_NONE};
+}
 
-static struct source source_value(struct be *be, uint16_t v) { return (struct source){.value = v, .o = value_opnd(be, v)}; }
+static struct source source_value(struct be *be, uint16_t v)
+{
+    return (struct source){.value = v, .o = value_opnd(be, v)};
+}
 
 static struct source source_flex(struct be *be, const struct ir_insn *i, bool want_carry)
 {
@@ -25,7 +31,10 @@ static struct source source_flex(struct be *be, const struct ir_insn *i, bool wa
     return (struct source){.value = flex_is_shifted(i) ? IR_NONE : i->b, .o = flex_opnd(be, i, want_carry)};
 }
 
-static bool source_in(const struct source *s, unsigned reg) { return !s->is_imm && s->o.is_reg && s->o.reg == reg; }
+static bool source_in(const struct source *s, unsigned reg)
+{
+    return !s->is_imm && s->o.is_reg && s->o.reg == reg;
+}
 
 static void source_to_reg(struct be *be, unsigned reg, const struct source *s)
 {
@@ -110,7 +119,8 @@ static void add_imm(struct be *be, uint16_t d, uint16_t a, uint32_t imm)
         return;
     }
     unsigned ra = value_get(be, a);
-    unsigned r = d != a && value_dies(be, a) && ra < X86_N_SCRATCH && (d >= IR_GLOBALS || x86_pinned[d] == X86_NOREG) ? ra : def_begin(be, d);
+    unsigned r =
+        d != a && value_dies(be, a) && ra < X86_N_SCRATCH && (d >= IR_GLOBALS || x86_pinned[d] == X86_NOREG) ? ra : def_begin(be, d);
     if (imm == 0)
         x86_mov_rr(e, 4, r, ra);
     else
@@ -304,7 +314,10 @@ static void carry_of_imm(struct be *be, const struct ir_insn *i)
     }
 }
 
-static bool wants_shift_carry(const struct ir_insn *i) { return (i->fset & IR_C) && flex_is_shifted(i); }
+static bool wants_shift_carry(const struct ir_insn *i)
+{
+    return (i->fset & IR_C) && flex_is_shifted(i);
+}
 
 static void test(struct be *be, uint16_t a, struct source s)
 {

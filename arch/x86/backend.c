@@ -1,9 +1,9 @@
 /*
  * backend.c: from a block of IR to x86-64 code.
  *
- * One pass over the block: each IR operation has a function that writes its code at once (table `lower`), with what values.c and flags.c know about
- * the places of values and flags at that point. Local branches are written short where that is likely to fit; when it turns out not to, the
- * block is compiled once more with long ones.
+ * One pass over the block: each IR operation has a function that writes its code at once (table `lower`), with what values.c and flags.c
+ * know about the places of values and flags at that point. Local branches are written short where that is likely to fit; when it turns out
+ * not to, the block is compiled once more with long ones.
  *
  * Example: `subs r0, r0, #1; bne .` (target = own address, nothing live at either exit) becomes
  *     sub  ebx, 1
@@ -17,7 +17,10 @@
 
 typedef void lower_fn(struct be *be, const struct ir_insn *i);
 
-static void lower_nothing(struct be *be, const struct ir_insn *i) { (void)be, (void)i; }
+static void lower_nothing(struct be *be, const struct ir_insn *i)
+{
+    (void)be, (void)i;
+}
 
 static void lower_insn(struct be *be, const struct ir_insn *i)
 {
@@ -27,27 +30,79 @@ static void lower_insn(struct be *be, const struct ir_insn *i)
 }
 
 static lower_fn *const lower[IR_OP_COUNT] = {
-    [IR_OP_NOP] = lower_nothing,   [IR_OP_INSN] = lower_insn,      [IR_OP_ADD] = lower_add,        [IR_OP_ADC] = lower_carry,
-    [IR_OP_SUB] = lower_sub,       [IR_OP_SBC] = lower_carry,      [IR_OP_RSB] = lower_rsb,        [IR_OP_RSC] = lower_carry,
-    [IR_OP_AND] = lower_logic,     [IR_OP_ORR] = lower_logic,      [IR_OP_EOR] = lower_logic,      [IR_OP_BIC] = lower_bic,
-    [IR_OP_ORN] = lower_orn,       [IR_OP_MOV] = lower_mov,        [IR_OP_MVN] = lower_mov,        [IR_OP_LSLR] = lower_shift_reg,
-    [IR_OP_LSRR] = lower_shift_reg, [IR_OP_ASRR] = lower_shift_reg, [IR_OP_RORR] = lower_shift_reg, [IR_OP_MUL] = lower_mul,
-    [IR_OP_UMULL] = lower_mull,    [IR_OP_SMULL] = lower_mull,     [IR_OP_UMLAL] = lower_mlal,     [IR_OP_SMLAL] = lower_mlal,
-    [IR_OP_UDIV] = lower_udiv,     [IR_OP_SDIV] = lower_sdiv,      [IR_OP_CLZ] = lower_clz,        [IR_OP_RBIT] = lower_rbit,
-    [IR_OP_REV] = lower_rev,       [IR_OP_REV16] = lower_rev,      [IR_OP_REVSH] = lower_rev,      [IR_OP_UXTB] = lower_extend,
-    [IR_OP_UXTH] = lower_extend,   [IR_OP_SXTB] = lower_extend,    [IR_OP_SXTH] = lower_extend,    [IR_OP_UBFX] = lower_bfx,
-    [IR_OP_SBFX] = lower_bfx,      [IR_OP_BFI] = lower_bfi,        [IR_OP_SEL] = lower_sel,        [IR_OP_GETF] = lower_getf,
-    [IR_OP_SETF] = lower_setf,     [IR_OP_LDF] = lower_ldf,        [IR_OP_LDE] = lower_lde,        [IR_OP_STE] = lower_ste,
-    [IR_OP_LD] = lower_ld,         [IR_OP_ST] = lower_st,          [IR_OP_LDV] = lower_ldv,        [IR_OP_STV] = lower_stv,
-    [IR_OP_ALIGN] = lower_align,   [IR_OP_LDX] = lower_ldx,        [IR_OP_STX] = lower_stx,        [IR_OP_CALL] = lower_call,
-    [IR_OP_VOP] = lower_vop,       [IR_OP_LABEL] = lower_label,    [IR_OP_BR] = lower_br,          [IR_OP_BRCC] = lower_brcc,
-    [IR_OP_BRZ] = lower_brz,       [IR_OP_BRNZ] = lower_brz,       [IR_OP_EXIT] = lower_exit,      [IR_OP_EXIT_CC] = lower_exit_cc,
-    [IR_OP_EXIT_Z] = lower_exit_z, [IR_OP_EXIT_NZ] = lower_exit_z, [IR_OP_EXIT_IND] = lower_exit_ind,
-    [IR_OP_EXIT_LOOKUP] = lower_exit_lookup, [IR_OP_EXIT_RAISED] = lower_exit_raised, [IR_OP_GUARD] = lower_guard,
+    [IR_OP_NOP] = lower_nothing,
+    [IR_OP_INSN] = lower_insn,
+    [IR_OP_ADD] = lower_add,
+    [IR_OP_ADC] = lower_carry,
+    [IR_OP_SUB] = lower_sub,
+    [IR_OP_SBC] = lower_carry,
+    [IR_OP_RSB] = lower_rsb,
+    [IR_OP_RSC] = lower_carry,
+    [IR_OP_AND] = lower_logic,
+    [IR_OP_ORR] = lower_logic,
+    [IR_OP_EOR] = lower_logic,
+    [IR_OP_BIC] = lower_bic,
+    [IR_OP_ORN] = lower_orn,
+    [IR_OP_MOV] = lower_mov,
+    [IR_OP_MVN] = lower_mov,
+    [IR_OP_LSLR] = lower_shift_reg,
+    [IR_OP_LSRR] = lower_shift_reg,
+    [IR_OP_ASRR] = lower_shift_reg,
+    [IR_OP_RORR] = lower_shift_reg,
+    [IR_OP_MUL] = lower_mul,
+    [IR_OP_UMULL] = lower_mull,
+    [IR_OP_SMULL] = lower_mull,
+    [IR_OP_UMLAL] = lower_mlal,
+    [IR_OP_SMLAL] = lower_mlal,
+    [IR_OP_UDIV] = lower_udiv,
+    [IR_OP_SDIV] = lower_sdiv,
+    [IR_OP_CLZ] = lower_clz,
+    [IR_OP_RBIT] = lower_rbit,
+    [IR_OP_REV] = lower_rev,
+    [IR_OP_REV16] = lower_rev,
+    [IR_OP_REVSH] = lower_rev,
+    [IR_OP_UXTB] = lower_extend,
+    [IR_OP_UXTH] = lower_extend,
+    [IR_OP_SXTB] = lower_extend,
+    [IR_OP_SXTH] = lower_extend,
+    [IR_OP_UBFX] = lower_bfx,
+    [IR_OP_SBFX] = lower_bfx,
+    [IR_OP_BFI] = lower_bfi,
+    [IR_OP_SEL] = lower_sel,
+    [IR_OP_GETF] = lower_getf,
+    [IR_OP_SETF] = lower_setf,
+    [IR_OP_LDF] = lower_ldf,
+    [IR_OP_LDE] = lower_lde,
+    [IR_OP_STE] = lower_ste,
+    [IR_OP_LD] = lower_ld,
+    [IR_OP_ST] = lower_st,
+    [IR_OP_LDV] = lower_ldv,
+    [IR_OP_STV] = lower_stv,
+    [IR_OP_ALIGN] = lower_align,
+    [IR_OP_LDX] = lower_ldx,
+    [IR_OP_STX] = lower_stx,
+    [IR_OP_CALL] = lower_call,
+    [IR_OP_VOP] = lower_vop,
+    [IR_OP_LABEL] = lower_label,
+    [IR_OP_BR] = lower_br,
+    [IR_OP_BRCC] = lower_brcc,
+    [IR_OP_BRZ] = lower_brz,
+    [IR_OP_BRNZ] = lower_brz,
+    [IR_OP_EXIT] = lower_exit,
+    [IR_OP_EXIT_CC] = lower_exit_cc,
+    [IR_OP_EXIT_Z] = lower_exit_z,
+    [IR_OP_EXIT_NZ] = lower_exit_z,
+    [IR_OP_EXIT_IND] = lower_exit_ind,
+    [IR_OP_EXIT_LOOKUP] = lower_exit_lookup,
+    [IR_OP_EXIT_RAISED] = lower_exit_raised,
+    [IR_OP_GUARD] = lower_guard,
 };
 
 /* A data-processing operation whose result and flags nobody wants. */
-static bool is_dead(const struct ir_insn *i) { return i->d == IR_NONE && !i->fset && i->op >= IR_OP_ADD && i->op <= IR_OP_MUL; }
+static bool is_dead(const struct ir_insn *i)
+{
+    return i->d == IR_NONE && !i->fset && i->op >= IR_OP_ADD && i->op <= IR_OP_MUL;
+}
 
 static void scan(struct be *be)
 {

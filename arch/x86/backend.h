@@ -1,8 +1,8 @@
 /*
  * backend.h: state of one compilation, shared by the files of the x86 back end.
  *
- * Values: eleven globals are pinned to host registers (regs.h), the other globals live in vcpu.gpr[]. rax, rcx and rdx hold temporaries and cached
- * copies of memory globals; memory globals are written through, so that memory is right at every fault; temporaries are written to
+ * Values: eleven globals are pinned to host registers (regs.h), the other globals live in vcpu.gpr[]. rax, rcx and rdx hold temporaries and
+ * cached copies of memory globals; memory globals are written through, so that memory is right at every fault; temporaries are written to
  * a spill slot when their register is needed or a local branch is crossed.
  *
  * Flags: each guest flag is valid in EFLAGS (`ef`), in memory (`mem`), in both or, when dead, in neither. EFLAGS.CF is C or, when
@@ -17,9 +17,9 @@
 #include <arch/x86/emit.h>
 #include <dbt/host.h>
 
-#define MAX_COPIES   48 /* fix-ups that keep the copies of vector registers */
-#define MAX_COLD     320 /* each is an exit, a local branch or a check; blocks of 64 guest instructions stay far below */
-#define MAX_BRANCHES 256
+#define MAX_COPIES      48  /* fix-ups that keep the copies of vector registers */
+#define MAX_COLD        320 /* each is an exit, a local branch or a check; blocks of 64 guest instructions stay far below */
+#define MAX_BRANCHES    256
 #define VCPU_OFF(field) ((uint32_t)offsetof(struct vcpu, field))
 
 struct flag_state {
@@ -60,12 +60,12 @@ enum cold_kind {
 
 struct cold {
     uint8_t kind;
-    uint8_t save;         /* flags to save first */
+    uint8_t save; /* flags to save first */
     bool carry_inverted;
     uint8_t reg, reg2;
-    uint8_t reason;       /* enum vcpu_exit */
-    uint16_t exit;        /* index of the host_exit, or NO_EXIT */
-    uint32_t patch[2];    /* offsets of the displacements that lead here; 0 = none */
+    uint8_t reason;    /* enum vcpu_exit */
+    uint16_t exit;     /* index of the host_exit, or NO_EXIT */
+    uint32_t patch[2]; /* offsets of the displacements that lead here; 0 = none */
     uint32_t back;
     uint32_t target, imm;
     uint32_t pc, restart; /* of the guest instruction */
@@ -85,12 +85,12 @@ struct be {
     bool long_jumps; /* no short local branches: second try */
     bool retry_long; /* a short local branch did not fit */
 
-    uint32_t index;    /* of the IR instruction at hand */
-    uint32_t skip_to;  /* instructions before this one have been dealt with */
-    bool state_fused;  /* the LDE before this BRZ or BRNZ was left to it */
+    uint32_t index;   /* of the IR instruction at hand */
+    uint32_t skip_to; /* instructions before this one have been dealt with */
+    bool state_fused; /* the LDE before this BRZ or BRNZ was left to it */
     uint32_t pc, restart, n_executed, n_guest;
     uint8_t live[IR_MAX_INSNS]; /* flags live after each instruction */
-    uint8_t need, need_after; /* need without what only this instruction reads */
+    uint8_t need, need_after;   /* need without what only this instruction reads */
     bool reachable;
     struct flag_state flags;
 
@@ -121,28 +121,28 @@ struct opnd {
 
 /* --- values.c: where values are -------------------------------------------------------------------------------- */
 void values_init(struct be *be);
-unsigned value_reg(struct be *be, uint16_t v);                 /* register that holds v, X86_NOREG if none does */
-struct opnd value_opnd(struct be *be, uint16_t v);             /* register if there is one, else memory; locks */
-unsigned value_get(struct be *be, uint16_t v);                 /* v in some register, not to be changed; locks */
-void value_copy_to(struct be *be, unsigned reg, uint16_t v);   /* mov reg, v */
-bool value_dies(const struct be *be, uint16_t v);              /* a temporary read for the last time by this instruction */
-unsigned scratch_alloc(struct be *be);                         /* a free register; locked */
+unsigned value_reg(struct be *be, uint16_t v);               /* register that holds v, X86_NOREG if none does */
+struct opnd value_opnd(struct be *be, uint16_t v);           /* register if there is one, else memory; locks */
+unsigned value_get(struct be *be, uint16_t v);               /* v in some register, not to be changed; locks */
+void value_copy_to(struct be *be, unsigned reg, uint16_t v); /* mov reg, v */
+bool value_dies(const struct be *be, uint16_t v);            /* a temporary read for the last time by this instruction */
+unsigned scratch_alloc(struct be *be);                       /* a free register; locked */
 unsigned scratch_alloc_keeping(struct be *be, unsigned a, unsigned b);
-void scratch_save_live(struct be *be);                         /* temporaries read later go to their slots, and stay in registers too */
-void scratch_take(struct be *be, unsigned reg);                /* that register; locked */
-void scratch_flush(struct be *be);                             /* before all three are clobbered: save temporaries, forget everything */
+void scratch_save_live(struct be *be);          /* temporaries read later go to their slots, and stay in registers too */
+void scratch_take(struct be *be, unsigned reg); /* that register; locked */
+void scratch_flush(struct be *be);              /* before all three are clobbered: save temporaries, forget everything */
 void scratch_unlock(struct be *be, unsigned reg);
-unsigned def_begin(struct be *be, uint16_t d);                 /* register to compute d in: must not be a source still needed */
-unsigned def_from(struct be *be, uint16_t d, uint16_t a);      /* the same, holding a's value already; a's own register if it may go */
-void def_end(struct be *be, uint16_t d, unsigned reg);         /* d's value is in reg */
-void def_imm(struct be *be, uint16_t d, uint32_t imm);         /* d = imm */
-bool value_is_mem(const struct be *be, uint16_t v);            /* a memory global without a register copy */
+unsigned def_begin(struct be *be, uint16_t d);            /* register to compute d in: must not be a source still needed */
+unsigned def_from(struct be *be, uint16_t d, uint16_t a); /* the same, holding a's value already; a's own register if it may go */
+void def_end(struct be *be, uint16_t d, unsigned reg);    /* d's value is in reg */
+void def_imm(struct be *be, uint16_t d, uint32_t imm);    /* d = imm */
+bool value_is_mem(const struct be *be, uint16_t v);       /* a memory global without a register copy */
 struct x86_mem global_mem(uint16_t v);
-void value_changed_in_memory(struct be *be, uint16_t v);       /* vcpu.gpr[v] was changed in place: forget copies */
-void values_end_insn(struct be *be);                           /* unlock, free dead temporaries */
-void values_write_back(struct be *be, uint32_t beyond);        /* temporaries live after IR index `beyond` go to their slots */
+void value_changed_in_memory(struct be *be, uint16_t v); /* vcpu.gpr[v] was changed in place: forget copies */
+void values_end_insn(struct be *be);                     /* unlock, free dead temporaries */
+void values_write_back(struct be *be, uint32_t beyond);  /* temporaries live after IR index `beyond` go to their slots */
 
-void value_forget_register(struct be *be, uint16_t v);          /* v is about to be redefined elsewhere */
+void value_forget_register(struct be *be, uint16_t v); /* v is about to be redefined elsewhere */
 
 /* --- fold.c: constants ------------------------------------------------------------------------------------------------- */
 void constants_forget_all(struct be *be);
@@ -153,14 +153,14 @@ bool constants_apply(struct be *be, struct ir_insn *i);
 void constants_note_results(struct be *be, const struct ir_insn *i);
 
 /* --- flags.c ------------------------------------------------------------------------------------------------------ */
-bool flags_wanted(const struct be *be);                        /* EFLAGS holds something still needed: prefer forms that keep it */
-void flags_clobber(struct be *be);                             /* about to change EFLAGS: save needed flags, forget the rest */
-void flags_save(struct be *be, uint8_t which);                 /* make those valid in memory (they stay valid in EFLAGS) */
+bool flags_wanted(const struct be *be);        /* EFLAGS holds something still needed: prefer forms that keep it */
+void flags_clobber(struct be *be);             /* about to change EFLAGS: save needed flags, forget the rest */
+void flags_save(struct be *be, uint8_t which); /* make those valid in memory (they stay valid in EFLAGS) */
 void flags_emit_save(struct x86_emitter *e, uint8_t which, bool carry_inverted);
 void flags_set(struct be *be, uint8_t which, bool carry_inverted); /* after an instruction: EFLAGS now has these, fresh */
-void flags_set_mem(struct be *be, uint8_t which);              /* memory now has these, fresh */
-void flags_carry_in(struct be *be, bool inverted);             /* CF = C, or !C when inverted */
-enum x86_cc flags_condition(struct be *be, enum ir_cc cc);     /* x86 condition that is true when cc holds, EFLAGS made ready */
+void flags_set_mem(struct be *be, uint8_t which);                  /* memory now has these, fresh */
+void flags_carry_in(struct be *be, bool inverted);                 /* CF = C, or !C when inverted */
+enum x86_cc flags_condition(struct be *be, enum ir_cc cc);         /* x86 condition that is true when cc holds, EFLAGS made ready */
 
 /* --- shift.c --------------------------------------------------------------------------------------------------------- */
 bool flex_is_shifted(const struct ir_insn *i);
@@ -189,8 +189,14 @@ void store_pc(struct be *be, uint32_t pc, uint32_t restart);
 /* Counting: give the instructions after the first `executed` back to the budget, or take them again. Clobbers EFLAGS. */
 void budget_give_back(struct be *be, uint32_t executed);
 void budget_take(struct be *be, uint32_t executed);
-static inline bool counting(const struct be *be) { return be->opts->engine_flags & ENGINE_COUNT_INSNS; }
-static inline bool chaining(const struct be *be) { return !(be->opts->engine_flags & ENGINE_NO_CHAIN); }
+static inline bool counting(const struct be *be)
+{
+    return be->opts->engine_flags & ENGINE_COUNT_INSNS;
+}
+static inline bool chaining(const struct be *be)
+{
+    return !(be->opts->engine_flags & ENGINE_NO_CHAIN);
+}
 
 /* --- one function per IR operation ----------------------------------------------------------------------------------- */
 void lower_add(struct be *be, const struct ir_insn *i);

@@ -61,9 +61,15 @@ static void load_args(struct be *be, struct opnd a, bool no_a, uint16_t b)
     scratch_flush(be);
 }
 
-void call_args(struct be *be, uint16_t a, uint16_t b) { load_args(be, a == IR_NONE ? (struct opnd){0} : value_opnd(be, a), a == IR_NONE, b); }
+void call_args(struct be *be, uint16_t a, uint16_t b)
+{
+    load_args(be, a == IR_NONE ? (struct opnd){0} : value_opnd(be, a), a == IR_NONE, b);
+}
 
-void call_args_opnd(struct be *be, struct opnd a, uint16_t b) { load_args(be, a, false, b); }
+void call_args_opnd(struct be *be, struct opnd a, uint16_t b)
+{
+    load_args(be, a, false, b);
+}
 
 void call_thunk(struct be *be, bool full, ir_helper fn, uint32_t imm, uint32_t imm2)
 {

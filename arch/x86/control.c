@@ -1,9 +1,9 @@
 /*
  * control.c: branches inside a block, and conditional selection.
  *
- * Where paths meet they must agree. Temporaries that live on are written to their slots before a branch and before its label, so registers may
- * hold them only where all paths hold them alike. Flags may stay in EFLAGS where all paths have them there; a flag that only some have there is put to
- * memory, on the fall-through path in line and for a branch out of line.
+ * Where paths meet they must agree. Temporaries that live on are written to their slots before a branch and before its label, so registers
+ * may hold them only where all paths hold them alike. Flags may stay in EFLAGS where all paths have them there; a flag that only some have
+ * there is put to memory, on the fall-through path in line and for a branch out of line.
  */
 #include <arch/x86/backend.h>
 
@@ -29,7 +29,10 @@ static void branch_to(struct be *be, uint32_t label, int cc)
     memcpy(br->state.scratch, be->scratch, sizeof(be->scratch));
 }
 
-static uint32_t label_position(const struct be *be, uint32_t label) { return label < IR_MAX_LABELS ? be->label_pos[label] : be->b->n; }
+static uint32_t label_position(const struct be *be, uint32_t label)
+{
+    return label < IR_MAX_LABELS ? be->label_pos[label] : be->b->n;
+}
 
 void lower_br(struct be *be, const struct ir_insn *i)
 {
@@ -39,8 +42,8 @@ void lower_br(struct be *be, const struct ir_insn *i)
 }
 
 /*
- * A branch around nothing but a call that does not return (an instruction that is undefined now, a trap): the call goes out of line, and the
- * usual path runs straight on.
+ * A branch around nothing but a call that does not return (an instruction that is undefined now, a trap): the call goes out of line, and
+ * the usual path runs straight on.
  */
 static bool around_raise(struct be *be, uint32_t label, enum x86_cc cc)
 {
@@ -49,7 +52,8 @@ static bool around_raise(struct be *be, uint32_t label, enum x86_cc cc)
     if (be->index + 2 >= b->n)
         return false;
     const struct ir_insn *call = &b->insn[be->index + 1], *end = &b->insn[be->index + 2];
-    if (call->op != IR_OP_CALL || !(call->mem & IR_CALL_NORETURN) || call->a != IR_NONE || call->b != IR_NONE || end->op != IR_OP_LABEL || end->imm != label)
+    if (call->op != IR_OP_CALL || !(call->mem & IR_CALL_NORETURN) || call->a != IR_NONE || call->b != IR_NONE || end->op != IR_OP_LABEL ||
+        end->imm != label)
         return false;
     struct cold *c = cold_new(be, COLD_RAISE, x86_jcc(&be->e, (enum x86_cc)(cc ^ 1)));
     c->save = be->flags.ef & ~be->flags.mem;
@@ -98,10 +102,10 @@ void lower_brz(struct be *be, const struct ir_insn *i)
 /* --- labels ------------------------------------------------------------------------------------------------------------------- */
 
 struct merge {
-    uint8_t ef, mem;    /* flags all paths have in EFLAGS, in memory */
-    bool any;           /* a path was seen */
-    bool inverted;      /* polarity of the first */
-    bool mixed;         /* paths differ in polarity */
+    uint8_t ef, mem; /* flags all paths have in EFLAGS, in memory */
+    bool any;        /* a path was seen */
+    bool inverted;   /* polarity of the first */
+    bool mixed;      /* paths differ in polarity */
     uint16_t scratch[X86_N_SCRATCH];
 };
 

@@ -2,8 +2,8 @@
  * emit.h: writing x86-64 instructions.
  *
  * One function per instruction form; each picks the shortest encoding (8- or 32-bit displacement and immediate, REX only where needed,
- * accumulator forms). Names: r = register, m = memory, i = immediate, in Intel order (destination first). `size` is the operand size in bytes
- * (1, 2, 4, 8). A full buffer sets `overflow` and the code is worthless from then on; nothing is written past the end.
+ * accumulator forms). Names: r = register, m = memory, i = immediate, in Intel order (destination first). `size` is the operand size in
+ * bytes (1, 2, 4, 8). A full buffer sets `overflow` and the code is worthless from then on; nothing is written past the end.
  *
  * Example: x86_alu_rm(e, X86_ADD, 4, X86_RAX, x86_base(X86_RSI, 8)) writes `add eax, [rsi+8]`.
  */
@@ -32,7 +32,10 @@ static inline void x86_emitter_init(struct x86_emitter *e, uint8_t *buf, size_t 
     *e = (struct x86_emitter){.p = buf, .start = buf, .end = buf + cap};
 }
 
-static inline uint32_t x86_offset(const struct x86_emitter *e) { return (uint32_t)(e->p - e->start); }
+static inline uint32_t x86_offset(const struct x86_emitter *e)
+{
+    return (uint32_t)(e->p - e->start);
+}
 
 /* --- memory operands ---------------------------------------------------------------------------------------------- */
 
@@ -54,7 +57,10 @@ static inline struct x86_mem x86_index(unsigned base, unsigned index, unsigned s
 }
 
 /* CPU state at byte offset `off` from struct vcpu. */
-static inline struct x86_mem x86_state(uint32_t off) { return x86_base(X86_VCPU, (int32_t)off - VCPU_BIAS); }
+static inline struct x86_mem x86_state(uint32_t off)
+{
+    return x86_base(X86_VCPU, (int32_t)off - VCPU_BIAS);
+}
 
 /* --- integer instructions ------------------------------------------------------------------------------------------ */
 
@@ -74,8 +80,8 @@ void x86_test_mr(struct x86_emitter *e, unsigned size, struct x86_mem m, unsigne
 void x86_test_mi(struct x86_emitter *e, unsigned size, struct x86_mem m, int32_t imm);
 
 void x86_mov_rr(struct x86_emitter *e, unsigned size, unsigned d, unsigned s);
-void x86_mov_ri(struct x86_emitter *e, unsigned d, uint32_t imm);   /* zero-extended into 64 bits */
-void x86_mov_ri64(struct x86_emitter *e, unsigned d, uint64_t imm); /* shortest of three forms */
+void x86_mov_ri(struct x86_emitter *e, unsigned d, uint32_t imm);      /* zero-extended into 64 bits */
+void x86_mov_ri64(struct x86_emitter *e, unsigned d, uint64_t imm);    /* shortest of three forms */
 uint32_t x86_mov_abs(struct x86_emitter *e, unsigned d, uint64_t imm); /* always the 10-byte form; returns the offset of the immediate */
 void x86_mov_rm(struct x86_emitter *e, unsigned size, unsigned d, struct x86_mem m);
 void x86_mov_mr(struct x86_emitter *e, unsigned size, struct x86_mem m, unsigned s);
@@ -98,7 +104,8 @@ void x86_setcc_m(struct x86_emitter *e, enum x86_cc cc, struct x86_mem m);
 void x86_sh_ri(struct x86_emitter *e, enum x86_sh op, unsigned size, unsigned d, unsigned count);
 void x86_sh_rc(struct x86_emitter *e, enum x86_sh op, unsigned size, unsigned d); /* by cl */
 void x86_sh_mi(struct x86_emitter *e, enum x86_sh op, unsigned size, struct x86_mem m, unsigned count);
-void x86_shx_rr(struct x86_emitter *e, enum x86_sh op, unsigned size, unsigned d, unsigned s, unsigned count); /* shlx shrx sarx: EFLAGS kept */
+void x86_shx_rr(struct x86_emitter *e, enum x86_sh op, unsigned size, unsigned d, unsigned s,
+                unsigned count); /* shlx shrx sarx: EFLAGS kept */
 void x86_shx_rm(struct x86_emitter *e, enum x86_sh op, unsigned size, unsigned d, struct x86_mem s, unsigned count);
 void x86_rorx_rr(struct x86_emitter *e, unsigned size, unsigned d, unsigned s, unsigned count);
 void x86_rorx_rm(struct x86_emitter *e, unsigned size, unsigned d, struct x86_mem s, unsigned count);
@@ -162,9 +169,12 @@ void x86_call_m(struct x86_emitter *e, struct x86_mem m);
 /* Short jumps, for distances known to fit: return the offset of the 8-bit displacement, set by x86_patch8_here(). */
 uint32_t x86_jmp8(struct x86_emitter *e);
 uint32_t x86_jcc8(struct x86_emitter *e, enum x86_cc cc);
-void x86_patch8_here(struct x86_emitter *e, uint32_t at);            /* sets overflow when it does not fit */
+void x86_patch8_here(struct x86_emitter *e, uint32_t at);              /* sets overflow when it does not fit */
 void x86_patch32(struct x86_emitter *e, uint32_t at, uint32_t target); /* both offsets from start */
-static inline void x86_patch32_here(struct x86_emitter *e, uint32_t at) { x86_patch32(e, at, x86_offset(e)); }
+static inline void x86_patch32_here(struct x86_emitter *e, uint32_t at)
+{
+    x86_patch32(e, at, x86_offset(e));
+}
 
 /* --- vector instructions, all VEX-encoded, 128 bits (scalar ones as their opcode says) ------------------------------- */
 

@@ -17,7 +17,8 @@ struct cold *cold_new(struct be *be, enum cold_kind kind, uint32_t patch)
         be->n_cold--;
     }
     struct cold *c = &be->cold[be->n_cold++];
-    *c = (struct cold){.kind = (uint8_t)kind, .exit = NO_EXIT, .patch = {patch}, .pc = be->pc, .restart = be->restart, .executed = be->n_executed};
+    *c = (struct cold){
+        .kind = (uint8_t)kind, .exit = NO_EXIT, .patch = {patch}, .pc = be->pc, .restart = be->restart, .executed = be->n_executed};
     return c;
 }
 
@@ -35,9 +36,15 @@ static uint16_t exit_new(struct be *be, uint32_t target)
     return (uint16_t)out->n_exits++;
 }
 
-static bool needs_poll(const struct be *be, uint32_t target, uint32_t pc) { return chaining(be) && (target & ~1u) <= (pc & ~1u); }
+static bool needs_poll(const struct be *be, uint32_t target, uint32_t pc)
+{
+    return chaining(be) && (target & ~1u) <= (pc & ~1u);
+}
 
-static bool needs_guard(const struct be *be, uint32_t target) { return chaining(be) && (target ^ be->b->pc) >> PAGE_SHIFT; }
+static bool needs_guard(const struct be *be, uint32_t target)
+{
+    return chaining(be) && (target ^ be->b->pc) >> PAGE_SHIFT;
+}
 
 /* --- stubs ------------------------------------------------------------------------------------------------------------------- */
 
@@ -57,7 +64,10 @@ static void jump_to_exit(struct be *be)
     x86_patch32(&be->e, at, (uint32_t)(be->cache_rx + be->tramp->exit - be->rx));
 }
 
-static void store_reason(struct be *be, enum vcpu_exit reason) { x86_mov_mi(&be->e, 4, x86_state(VCPU_OFF(exit_reason)), reason); }
+static void store_reason(struct be *be, enum vcpu_exit reason)
+{
+    x86_mov_mi(&be->e, 4, x86_state(VCPU_OFF(exit_reason)), reason);
+}
 
 /* Leave with pc in eax. */
 static void jump_to_leave(struct be *be, enum vcpu_exit reason)
@@ -86,7 +96,8 @@ static void emit_stub(struct be *be, const struct cold *c)
 
 /* --- direct exits --------------------------------------------------------------------------------------------------------------- */
 
-/* Compare the view's record of the page of `va` with `value`. Returns the place of the jump taken when they differ, and in *imm that of the value. */
+/* Compare the view's record of the page of `va` with `value`. Returns the place of the jump taken when they differ, and in *imm that of the
+ * value. */
 static uint32_t emit_guard(struct be *be, uint32_t va, uint64_t value, uint32_t *imm)
 {
     struct x86_emitter *e = &be->e;

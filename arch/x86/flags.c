@@ -3,7 +3,10 @@
  */
 #include <arch/x86/backend.h>
 
-bool flags_wanted(const struct be *be) { return be->need & be->flags.ef; }
+bool flags_wanted(const struct be *be)
+{
+    return be->need & be->flags.ef;
+}
 
 void flags_emit_save(struct x86_emitter *e, uint8_t which, bool carry_inverted)
 {
@@ -67,19 +70,16 @@ static const struct {
     uint8_t reads;
     uint8_t x86; /* for the even condition; its negation is x86 ^ 1 */
 } condition[] = {
-    [IR_EQ / 2] = {IR_Z, X86_E},
-    [IR_CS / 2] = {IR_C, X86_B}, /* CF = C */
-    [IR_MI / 2] = {IR_N, X86_S},
-    [IR_VS / 2] = {IR_V, X86_O},
-    [IR_HI / 2] = {IR_C | IR_Z, X86_A}, /* CF = !C */
-    [IR_GE / 2] = {IR_N | IR_V, X86_GE},
-    [IR_GT / 2] = {IR_NZ | IR_V, X86_G},
+    [IR_EQ / 2] = {IR_Z, X86_E},         [IR_CS / 2] = {IR_C, X86_B},                                             /* CF = C */
+    [IR_MI / 2] = {IR_N, X86_S},         [IR_VS / 2] = {IR_V, X86_O},         [IR_HI / 2] = {IR_C | IR_Z, X86_A}, /* CF = !C */
+    [IR_GE / 2] = {IR_N | IR_V, X86_GE}, [IR_GT / 2] = {IR_NZ | IR_V, X86_G},
 };
 
 /* Test a condition on the bytes in memory; returns the x86 condition for the even (not negated) one. */
 static enum x86_cc condition_from_memory(struct be *be, unsigned half)
 {
-    static const uint32_t single[] = {[IR_EQ / 2] = VCPU_OFF(zf), [IR_CS / 2] = VCPU_OFF(cf), [IR_MI / 2] = VCPU_OFF(nf), [IR_VS / 2] = VCPU_OFF(vf)};
+    static const uint32_t single[] = {
+        [IR_EQ / 2] = VCPU_OFF(zf), [IR_CS / 2] = VCPU_OFF(cf), [IR_MI / 2] = VCPU_OFF(nf), [IR_VS / 2] = VCPU_OFF(vf)};
 
     flags_clobber(be);
     switch (half) {

@@ -1,10 +1,10 @@
 /*
  * fold.c: constants known at compile time.
  *
- * Front ends build addresses and masks from constants (pc-relative operands, movw and movt). The pass runs one instruction ahead of code generation:
- * it remembers which values are constant, turns operands into immediates, and does whole operations at compile time. A constant temporary
- * gets no code until something needs it in a register, and none for spilling; that is only done for temporaries that no label follows while they
- * live, so that paths never have to agree on it.
+ * Front ends build addresses and masks from constants (pc-relative operands, movw and movt). The pass runs one instruction ahead of code
+ * generation: it remembers which values are constant, turns operands into immediates, and does whole operations at compile time. A constant
+ * temporary gets no code until something needs it in a register, and none for spilling; that is only done for temporaries that no label
+ * follows while they live, so that paths never have to agree on it.
  *
  * Example: MOV d=r3 imm=0x5678; MOV d=t0 imm=0x1234; BFI d=r3 a=t0 imm=16 imm2=16 becomes two moves, of 0x5678 and of 0x12345678.
  */
@@ -30,9 +30,15 @@ static void learn(struct be *be, uint16_t v, uint32_t value)
     be->constant[v] = value;
 }
 
-void constants_forget_all(struct be *be) { memset(be->known, 0, sizeof(be->known)); }
+void constants_forget_all(struct be *be)
+{
+    memset(be->known, 0, sizeof(be->known));
+}
 
-static void forget_globals(struct be *be) { be->known[0] &= ~((1u << IR_GLOBALS) - 1); }
+static void forget_globals(struct be *be)
+{
+    be->known[0] &= ~((1u << IR_GLOBALS) - 1);
+}
 
 static uint32_t shifted(uint32_t v, const struct ir_insn *i)
 {
@@ -52,11 +58,20 @@ static uint32_t shifted(uint32_t v, const struct ir_insn *i)
     }
 }
 
-static bool is_logical(unsigned op) { return op >= IR_OP_AND && op <= IR_OP_MVN; }
+static bool is_logical(unsigned op)
+{
+    return op >= IR_OP_AND && op <= IR_OP_MVN;
+}
 
-static bool has_flex(unsigned op) { return (op >= IR_OP_ADD && op <= IR_OP_MVN) || (op >= IR_OP_UXTB && op <= IR_OP_SXTH) || op == IR_OP_SETF; }
+static bool has_flex(unsigned op)
+{
+    return (op >= IR_OP_ADD && op <= IR_OP_MVN) || (op >= IR_OP_UXTB && op <= IR_OP_SXTH) || op == IR_OP_SETF;
+}
 
-static bool commutes(unsigned op) { return op == IR_OP_ADD || op == IR_OP_AND || op == IR_OP_ORR || op == IR_OP_EOR; }
+static bool commutes(unsigned op)
+{
+    return op == IR_OP_ADD || op == IR_OP_AND || op == IR_OP_ORR || op == IR_OP_EOR;
+}
 
 static void fold_data_processing(struct be *be, struct ir_insn *i)
 {

@@ -42,9 +42,15 @@ static struct x86_mem guest_mem(struct be *be, const struct ir_insn *i)
     return m;
 }
 
-static bool is_slow(const struct ir_insn *i) { return i->mem & (IR_MEM_SLOW | IR_MEM_USER); }
+static bool is_slow(const struct ir_insn *i)
+{
+    return i->mem & (IR_MEM_SLOW | IR_MEM_USER);
+}
 
-static unsigned access_size(const struct ir_insn *i) { return i->mem & IR_MEM_SIZE; }
+static unsigned access_size(const struct ir_insn *i)
+{
+    return i->mem & IR_MEM_SIZE;
+}
 
 /* --- slow accesses -------------------------------------------------------------------------------------------------------------- */
 
@@ -105,7 +111,10 @@ static uint32_t slow_load_exclusive(void *cpu, uint32_t va, uint32_t b, uint32_t
     return (uint32_t)value;
 }
 
-static uint32_t swapped(uint32_t v, unsigned size) { return size == 1 ? v : size == 2 ? __builtin_bswap16((uint16_t)v) : __builtin_bswap32(v); }
+static uint32_t swapped(uint32_t v, unsigned size)
+{
+    return size == 1 ? v : size == 2 ? __builtin_bswap16((uint16_t)v) : __builtin_bswap32(v);
+}
 
 /* Store-exclusive; the high word of a doubleword is in excl_pad. Returns the status. */
 static uint32_t slow_store_exclusive(void *cpu, uint32_t va, uint32_t low, uint32_t mem, uint32_t imm2)
@@ -219,7 +228,10 @@ static const struct {
     [4] = {X86_VMOVDQU, X86_VMOVDQU_ST},
 };
 
-static bool slow_vector(const struct ir_insn *i) { return is_slow(i) || (i->mem & IR_MEM_BE); }
+static bool slow_vector(const struct ir_insn *i)
+{
+    return is_slow(i) || (i->mem & IR_MEM_BE);
+}
 
 void lower_ldv(struct be *be, const struct ir_insn *i)
 {
@@ -314,7 +326,8 @@ void lower_align(struct be *be, const struct ir_insn *i)
     c->reg2 = (uint8_t)is_write;
 }
 
-/* --- exclusives -------------------------------------------------------------------------------------------------------------------------- */
+/* --- exclusives --------------------------------------------------------------------------------------------------------------------------
+ */
 
 /* The words of an exclusive access are byte-swapped one by one; `size` 1, 2 or 4 of the register's low bytes. EFLAGS kept. */
 static void swap_bytes(struct be *be, unsigned r, unsigned size)

@@ -3,9 +3,13 @@
  */
 #include <arch/x86/backend.h>
 
-bool flex_is_shifted(const struct ir_insn *i) { return i->b != IR_NONE && (i->shamt != 0 || i->shift == IR_RRX); }
+bool flex_is_shifted(const struct ir_insn *i)
+{
+    return i->b != IR_NONE && (i->shamt != 0 || i->shift == IR_RRX);
+}
 
-/* A rotation of the 64-bit register leaves b << n or b >> n in the low half, because the high half of b is zero, and does not touch EFLAGS. */
+/* A rotation of the 64-bit register leaves b << n or b >> n in the low half, because the high half of b is zero, and does not touch EFLAGS.
+ */
 static void shift_by_rotation(struct be *be, unsigned reg, const struct ir_insn *i)
 {
     struct x86_emitter *e = &be->e;
@@ -127,7 +131,10 @@ struct opnd flex_opnd(struct be *be, const struct ir_insn *i, bool want_carry)
 
 /* --- shifts by a register ----------------------------------------------------------------------------------------------- */
 
-static enum x86_sh x86_shift_of(unsigned op) { return op == IR_OP_LSLR ? X86_SHL : op == IR_OP_LSRR ? X86_SHR : X86_SAR; }
+static enum x86_sh x86_shift_of(unsigned op)
+{
+    return op == IR_OP_LSLR ? X86_SHL : op == IR_OP_LSRR ? X86_SHR : X86_SAR;
+}
 
 /*
  * Amounts up to 63 are a 64-bit shift of the zero- or sign-extended value; larger ones, rare, are handled out of line.

@@ -15,7 +15,10 @@ void host_patch_jump(uint8_t *patch_rw, uint64_t patch_rx, uint64_t to)
     memcpy(patch_rw, &displacement, sizeof(displacement));
 }
 
-void host_patch_guard(uint8_t *guard_rw, uint64_t itlb_value) { memcpy(guard_rw, &itlb_value, sizeof(itlb_value)); }
+void host_patch_guard(uint8_t *guard_rw, uint64_t itlb_value)
+{
+    memcpy(guard_rw, &itlb_value, sizeof(itlb_value));
+}
 
 void host_restore_state(struct vcpu *v, const struct host_fault_ctx *ctx, const struct host_fault_point *p)
 {

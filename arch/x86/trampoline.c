@@ -1,8 +1,8 @@
 /*
  * trampoline.c: the way into translated code and out of it, and the thunks through which it calls C.
  *
- * Frame of host_enter(), from high to low addresses: return address, rbp, rbx, r12, r13, r14, r15, 8 bytes of padding; vcpu.host_rsp points at
- * the padding, so that leaving from any depth is loading rsp. host_unwind() below undoes the same frame from C.
+ * Frame of host_enter(), from high to low addresses: return address, rbp, rbx, r12, r13, r14, r15, 8 bytes of padding; vcpu.host_rsp points
+ * at the padding, so that leaving from any depth is loading rsp. host_unwind() below undoes the same frame from C.
  */
 #include <arch/x86/backend.h>
 

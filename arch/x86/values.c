@@ -3,13 +3,25 @@
  */
 #include <arch/x86/backend.h>
 
-static bool is_global(uint16_t v) { return v < IR_GLOBALS; }
+static bool is_global(uint16_t v)
+{
+    return v < IR_GLOBALS;
+}
 
-static struct temp *temp_of(struct be *be, uint16_t v) { return &be->temp[v - IR_TEMP0]; }
+static struct temp *temp_of(struct be *be, uint16_t v)
+{
+    return &be->temp[v - IR_TEMP0];
+}
 
-struct x86_mem global_mem(uint16_t v) { return x86_state(VCPU_OFF(gpr) + 4u * v); }
+struct x86_mem global_mem(uint16_t v)
+{
+    return x86_state(VCPU_OFF(gpr) + 4u * v);
+}
 
-static struct x86_mem slot_mem(unsigned slot) { return x86_state(VCPU_OFF(spill) + 4u * slot); }
+static struct x86_mem slot_mem(unsigned slot)
+{
+    return x86_state(VCPU_OFF(spill) + 4u * slot);
+}
 
 static void note_use(struct be *be, uint16_t v, uint32_t at)
 {
@@ -23,7 +35,10 @@ static bool reads_d(const struct ir_insn *i)
     return i->op == IR_OP_ST || i->op == IR_OP_BFI || i->op == IR_OP_UMLAL || i->op == IR_OP_SMLAL;
 }
 
-static bool reads_d2(const struct ir_insn *i) { return i->op == IR_OP_UMLAL || i->op == IR_OP_SMLAL || i->op == IR_OP_STX; }
+static bool reads_d2(const struct ir_insn *i)
+{
+    return i->op == IR_OP_UMLAL || i->op == IR_OP_SMLAL || i->op == IR_OP_STX;
+}
 
 void values_init(struct be *be)
 {
@@ -46,7 +61,10 @@ void values_init(struct be *be)
     }
 }
 
-static bool live_after(struct be *be, uint16_t v, uint32_t index) { return temp_of(be, v)->last_use > index; }
+static bool live_after(struct be *be, uint16_t v, uint32_t index)
+{
+    return temp_of(be, v)->last_use > index;
+}
 
 bool value_dies(const struct be *be, uint16_t v)
 {
@@ -66,7 +84,7 @@ unsigned value_reg(struct be *be, uint16_t v)
 static void unbind(struct be *be, unsigned r)
 {
     be->scratch[r] = IR_NONE;
-    be->dirty &= (uint8_t)~(1u << r);
+    be->dirty &= (uint8_t) ~(1u << r);
 }
 
 static void save_temp(struct be *be, unsigned r)
@@ -87,11 +105,14 @@ static void save_temp(struct be *be, unsigned r)
         }
     }
     x86_mov_mr(&be->e, 4, slot_mem(t->slot), r);
-    be->dirty &= (uint8_t)~(1u << r);
+    be->dirty &= (uint8_t) ~(1u << r);
 }
 
 /* Is the temporary in r, which is dirty, read by this instruction or a later one? */
-static bool still_wanted(struct be *be, unsigned r) { return live_after(be, be->scratch[r], be->index) || temp_of(be, be->scratch[r])->last_use == be->index; }
+static bool still_wanted(struct be *be, unsigned r)
+{
+    return live_after(be, be->scratch[r], be->index) || temp_of(be, be->scratch[r])->last_use == be->index;
+}
 
 static void evict(struct be *be, unsigned r)
 {
@@ -181,10 +202,13 @@ void scratch_take(struct be *be, unsigned reg)
 void scratch_unlock(struct be *be, unsigned reg)
 {
     if (reg < X86_N_SCRATCH)
-        be->locked &= (uint8_t)~(1u << reg);
+        be->locked &= (uint8_t) ~(1u << reg);
 }
 
-void scratch_save_live(struct be *be) { values_write_back(be, be->index); }
+void scratch_save_live(struct be *be)
+{
+    values_write_back(be, be->index);
+}
 
 void scratch_flush(struct be *be)
 {
@@ -237,7 +261,10 @@ void value_copy_to(struct be *be, unsigned reg, uint16_t v)
         x86_mov_rr(&be->e, 4, reg, r);
 }
 
-bool value_is_mem(const struct be *be, uint16_t v) { return is_global(v) && value_reg((struct be *)be, v) == X86_NOREG; }
+bool value_is_mem(const struct be *be, uint16_t v)
+{
+    return is_global(v) && value_reg((struct be *)be, v) == X86_NOREG;
+}
 
 void value_forget_register(struct be *be, uint16_t v)
 {

@@ -1,8 +1,8 @@
 /*
  * ir_reference.h: a plain C reading of the IR, written from dbt/ir.h alone, to compare the back end with.
  *
- * An access that `fault` refuses ends the run with REF_FAULT. Addresses are formed modulo 2^32; an access that crosses the end of the window goes on
- * behind it, as it does in translated code.
+ * An access that `fault` refuses ends the run with REF_FAULT. Addresses are formed modulo 2^32; an access that crosses the end of the
+ * window goes on behind it, as it does in translated code.
  */
 #ifndef TESTS_IR_REFERENCE_H
 #define TESTS_IR_REFERENCE_H
@@ -25,7 +25,10 @@ struct ref_state {
     bool (*fault)(uint32_t va, unsigned size);
 };
 
-static inline uint32_t ref_ror(uint32_t x, unsigned n) { return n & 31 ? x >> (n & 31) | x << (32 - (n & 31)) : x; }
+static inline uint32_t ref_ror(uint32_t x, unsigned n)
+{
+    return n & 31 ? x >> (n & 31) | x << (32 - (n & 31)) : x;
+}
 
 static inline uint64_t ref_load(const struct ref_state *s, uint64_t va, unsigned size)
 {
@@ -80,14 +83,29 @@ static inline bool ref_cc(const struct ref_state *s, unsigned cc)
 {
     bool r = true;
     switch (cc / 2) {
-    case 0: r = s->z; break;
-    case 1: r = s->c; break;
-    case 2: r = s->n; break;
-    case 3: r = s->v; break;
-    case 4: r = s->c && !s->z; break;
-    case 5: r = s->n == s->v; break;
-    case 6: r = s->n == s->v && !s->z; break;
-    default: return true;
+    case 0:
+        r = s->z;
+        break;
+    case 1:
+        r = s->c;
+        break;
+    case 2:
+        r = s->n;
+        break;
+    case 3:
+        r = s->v;
+        break;
+    case 4:
+        r = s->c && !s->z;
+        break;
+    case 5:
+        r = s->n == s->v;
+        break;
+    case 6:
+        r = s->n == s->v && !s->z;
+        break;
+    default:
+        return true;
     }
     return cc & 1 ? !r : r;
 }
@@ -149,12 +167,24 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             s->pc = i->imm;
             s->restart = i->imm2;
             break;
-        case IR_OP_ADD: ref_def(s, i->d, ref_add(s, i->fset, a, f, 0)); break;
-        case IR_OP_ADC: ref_def(s, i->d, ref_add(s, i->fset, a, f, s->c)); break;
-        case IR_OP_SUB: ref_def(s, i->d, ref_add(s, i->fset, a, ~f, 1)); break;
-        case IR_OP_SBC: ref_def(s, i->d, ref_add(s, i->fset, a, ~f, s->c)); break;
-        case IR_OP_RSB: ref_def(s, i->d, ref_add(s, i->fset, ~a, f, 1)); break;
-        case IR_OP_RSC: ref_def(s, i->d, ref_add(s, i->fset, ~a, f, s->c)); break;
+        case IR_OP_ADD:
+            ref_def(s, i->d, ref_add(s, i->fset, a, f, 0));
+            break;
+        case IR_OP_ADC:
+            ref_def(s, i->d, ref_add(s, i->fset, a, f, s->c));
+            break;
+        case IR_OP_SUB:
+            ref_def(s, i->d, ref_add(s, i->fset, a, ~f, 1));
+            break;
+        case IR_OP_SBC:
+            ref_def(s, i->d, ref_add(s, i->fset, a, ~f, s->c));
+            break;
+        case IR_OP_RSB:
+            ref_def(s, i->d, ref_add(s, i->fset, ~a, f, 1));
+            break;
+        case IR_OP_RSC:
+            ref_def(s, i->d, ref_add(s, i->fset, ~a, f, s->c));
+            break;
         case IR_OP_AND:
         case IR_OP_ORR:
         case IR_OP_EOR:
@@ -206,9 +236,15 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             ref_def(s, i->d2, (uint32_t)(r >> 32));
             break;
         }
-        case IR_OP_UDIV: ref_def(s, i->d, bv ? a / bv : 0); break;
-        case IR_OP_SDIV: ref_def(s, i->d, bv == 0 ? 0 : bv == UINT32_MAX ? -a : (uint32_t)((int32_t)a / (int32_t)bv)); break;
-        case IR_OP_CLZ: ref_def(s, i->d, a ? (uint32_t)__builtin_clz(a) : 32); break;
+        case IR_OP_UDIV:
+            ref_def(s, i->d, bv ? a / bv : 0);
+            break;
+        case IR_OP_SDIV:
+            ref_def(s, i->d, bv == 0 ? 0 : bv == UINT32_MAX ? -a : (uint32_t)((int32_t)a / (int32_t)bv));
+            break;
+        case IR_OP_CLZ:
+            ref_def(s, i->d, a ? (uint32_t)__builtin_clz(a) : 32);
+            break;
         case IR_OP_RBIT: {
             uint32_t r = 0;
             for (unsigned n = 0; n < 32; n++)
@@ -216,22 +252,44 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             ref_def(s, i->d, r);
             break;
         }
-        case IR_OP_REV: ref_def(s, i->d, (uint32_t)ref_swap(a, 4)); break;
-        case IR_OP_REV16: ref_def(s, i->d, (uint32_t)(ref_swap(a & 0xffff, 2) | ref_swap(a >> 16, 2) << 16)); break;
-        case IR_OP_REVSH: ref_def(s, i->d, (uint32_t)(int16_t)ref_swap(a & 0xffff, 2)); break;
-        case IR_OP_UXTB: ref_def(s, i->d, (uint8_t)f); break;
-        case IR_OP_UXTH: ref_def(s, i->d, (uint16_t)f); break;
-        case IR_OP_SXTB: ref_def(s, i->d, (uint32_t)(int8_t)f); break;
-        case IR_OP_SXTH: ref_def(s, i->d, (uint32_t)(int16_t)f); break;
-        case IR_OP_UBFX: ref_def(s, i->d, (uint32_t)(((uint64_t)a >> i->imm) & ((1ull << i->imm2) - 1))); break;
-        case IR_OP_SBFX: ref_def(s, i->d, (uint32_t)((int64_t)((uint64_t)a << (64 - i->imm - i->imm2)) >> (64 - i->imm2))); break;
+        case IR_OP_REV:
+            ref_def(s, i->d, (uint32_t)ref_swap(a, 4));
+            break;
+        case IR_OP_REV16:
+            ref_def(s, i->d, (uint32_t)(ref_swap(a & 0xffff, 2) | ref_swap(a >> 16, 2) << 16));
+            break;
+        case IR_OP_REVSH:
+            ref_def(s, i->d, (uint32_t)(int16_t)ref_swap(a & 0xffff, 2));
+            break;
+        case IR_OP_UXTB:
+            ref_def(s, i->d, (uint8_t)f);
+            break;
+        case IR_OP_UXTH:
+            ref_def(s, i->d, (uint16_t)f);
+            break;
+        case IR_OP_SXTB:
+            ref_def(s, i->d, (uint32_t)(int8_t)f);
+            break;
+        case IR_OP_SXTH:
+            ref_def(s, i->d, (uint32_t)(int16_t)f);
+            break;
+        case IR_OP_UBFX:
+            ref_def(s, i->d, (uint32_t)(((uint64_t)a >> i->imm) & ((1ull << i->imm2) - 1)));
+            break;
+        case IR_OP_SBFX:
+            ref_def(s, i->d, (uint32_t)((int64_t)((uint64_t)a << (64 - i->imm - i->imm2)) >> (64 - i->imm2)));
+            break;
         case IR_OP_BFI: {
             uint32_t mask = (uint32_t)(((1ull << i->imm2) - 1) << i->imm);
             ref_def(s, i->d, (s->value[i->d] & ~mask) | (a << i->imm & mask));
             break;
         }
-        case IR_OP_SEL: ref_def(s, i->d, ref_cc(s, i->cc) ? a : i->b != IR_NONE ? bv : i->imm); break;
-        case IR_OP_GETF: ref_def(s, i->d, (uint32_t)s->n << 31 | (uint32_t)s->z << 30 | (uint32_t)s->c << 29 | (uint32_t)s->v << 28); break;
+        case IR_OP_SEL:
+            ref_def(s, i->d, ref_cc(s, i->cc) ? a : i->b != IR_NONE ? bv : i->imm);
+            break;
+        case IR_OP_GETF:
+            ref_def(s, i->d, (uint32_t)s->n << 31 | (uint32_t)s->z << 30 | (uint32_t)s->c << 29 | (uint32_t)s->v << 28);
+            break;
         case IR_OP_SETF:
             if (i->fset & IR_N)
                 s->n = f >> 31;
@@ -348,7 +406,9 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             for (unsigned n = 0; n < 16; n++)
                 s->state[i->d + n] = s->state[i->a + n] ^ s->state[i->b + n];
             break;
-        case IR_OP_BR: k = label[i->imm]; break;
+        case IR_OP_BR:
+            k = label[i->imm];
+            break;
         case IR_OP_BRCC:
             if (ref_cc(s, i->cc))
                 k = label[i->imm];
@@ -361,7 +421,9 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             if (a != 0)
                 k = label[i->imm];
             break;
-        case IR_OP_EXIT: s->target = i->imm; return REF_EXIT;
+        case IR_OP_EXIT:
+            s->target = i->imm;
+            return REF_EXIT;
         case IR_OP_EXIT_CC:
             if (ref_cc(s, i->cc)) {
                 s->target = i->imm;
@@ -375,10 +437,16 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
                 return REF_EXIT;
             }
             break;
-        case IR_OP_EXIT_IND: s->target = a; return REF_INDIRECT;
-        case IR_OP_EXIT_LOOKUP: s->target = i->imm; return REF_LOOKUP;
-        case IR_OP_EXIT_RAISED: return REF_RAISED;
-        default: return REF_BAD;
+        case IR_OP_EXIT_IND:
+            s->target = a;
+            return REF_INDIRECT;
+        case IR_OP_EXIT_LOOKUP:
+            s->target = i->imm;
+            return REF_LOOKUP;
+        case IR_OP_EXIT_RAISED:
+            return REF_RAISED;
+        default:
+            return REF_BAD;
         }
     }
     return REF_BAD;

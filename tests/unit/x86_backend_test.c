@@ -1,10 +1,10 @@
 /*
  * x86_backend_test.c: the x86 back end run for real.
  *
- * Random blocks of IR are compiled into executable memory and run on a vcpu with a 4 GiB window; results, flags, memory, CPU state and the way the
- * block is left are compared with the interpreter in ir_reference.h. Faults are real: part of the window is inaccessible, and a SIGSEGV handler
- * does with host_restore_state() and host_resume_unwind() what the engine does. A failing block prints its IR and its number; BACKEND_TEST_FIRST
- * and BACKEND_TEST_COUNT choose others.
+ * Random blocks of IR are compiled into executable memory and run on a vcpu with a 4 GiB window; results, flags, memory, CPU state and the
+ * way the block is left are compared with the interpreter in ir_reference.h. Faults are real: part of the window is inaccessible, and a
+ * SIGSEGV handler does with host_restore_state() and host_resume_unwind() what the engine does. A failing block prints its IR and its
+ * number; BACKEND_TEST_FIRST and BACKEND_TEST_COUNT choose others.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -32,7 +32,7 @@
 #include "ir_reference.h"
 
 #define STATE_SIZE   2048
-#define STATE_OFF    512u  /* CPU state of the test's own, beyond struct vcpu */
+#define STATE_OFF    512u /* CPU state of the test's own, beyond struct vcpu */
 #define WINDOW_SIZE  (1ull << 32)
 #define WINDOW_SLACK 0x10000
 #define HOLE         0x00100000u /* accesses here fault */
@@ -64,14 +64,18 @@ static bool in_reference; /* helpers are called by the reference as well */
 /* What a C function may do to the vector registers. */
 static void clobber_vectors(void)
 {
-    __asm__ volatile("pcmpeqd %%xmm0, %%xmm0\n\tmovdqa %%xmm0, %%xmm3\n\tmovdqa %%xmm0, %%xmm8\n\tmovdqa %%xmm0, %%xmm9\n\tmovdqa %%xmm0, %%xmm10\n\t"
-                     "movdqa %%xmm0, %%xmm11\n\tmovdqa %%xmm0, %%xmm12\n\tmovdqa %%xmm0, %%xmm13\n\tmovdqa %%xmm0, %%xmm14\n\tmovdqa %%xmm0, %%xmm15"
-                     :
-                     :
-                     : "xmm0", "xmm3", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+    __asm__ volatile(
+        "pcmpeqd %%xmm0, %%xmm0\n\tmovdqa %%xmm0, %%xmm3\n\tmovdqa %%xmm0, %%xmm8\n\tmovdqa %%xmm0, %%xmm9\n\tmovdqa %%xmm0, %%xmm10\n\t"
+        "movdqa %%xmm0, %%xmm11\n\tmovdqa %%xmm0, %%xmm12\n\tmovdqa %%xmm0, %%xmm13\n\tmovdqa %%xmm0, %%xmm14\n\tmovdqa %%xmm0, %%xmm15"
+        :
+        :
+        : "xmm0", "xmm3", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
-static bool hole(uint32_t va, unsigned size) { return va < HOLE + HOLE_SIZE && (uint64_t)va + size > HOLE; }
+static bool hole(uint32_t va, unsigned size)
+{
+    return va < HOLE + HOLE_SIZE && (uint64_t)va + size > HOLE;
+}
 
 static _Noreturn void raise_abort(struct vcpu *v)
 {
@@ -225,7 +229,10 @@ static bool compile(const struct ir_block *b, uint32_t engine_flags)
     return true;
 }
 
-static uint32_t run(void) { return host_enter(&m.v, &m.tramp, (uintptr_t)m.code, (uintptr_t)m.code + m.tramp.size); }
+static uint32_t run(void)
+{
+    return host_enter(&m.v, &m.tramp, (uintptr_t)m.code, (uintptr_t)m.code + m.tramp.size);
+}
 
 static void print_code(void)
 {
@@ -263,13 +270,20 @@ static uint32_t rnd(void)
     return x ^ x >> 15;
 }
 
-static uint32_t below(uint32_t n) { return (rnd() >> 3) % n; }
+static uint32_t below(uint32_t n)
+{
+    return (rnd() >> 3) % n;
+}
 
-static bool one_in(uint32_t n) { return below(n) == 0; }
+static bool one_in(uint32_t n)
+{
+    return below(n) == 0;
+}
 
 static uint32_t interesting(void)
 {
-    static const uint32_t v[] = {0, 1, 2, 31, 32, 33, 63, 64, 65, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff};
+    static const uint32_t v[] = {0,    1,     2,      31,     32,     33,         63,         64,         65,         0x7f,      0x80,
+                                 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff};
     return one_in(2) ? v[below(ARRAY_LEN(v))] : rnd() << 3 ^ rnd();
 }
 
@@ -388,9 +402,15 @@ static void pointed_address(struct gen *g, struct ir_insn *i, uint32_t va)
     i->imm = va;
 }
 
-static uint32_t state_off(unsigned align) { return STATE_OFF + below((one_in(2) ? 80 : 256) / align) * align; }
+static uint32_t state_off(unsigned align)
+{
+    return STATE_OFF + below((one_in(2) ? 80 : 256) / align) * align;
+}
 
-static struct ir_insn *add(struct gen *g, unsigned op) { return ir_emit(g->b, (enum ir_op)op); }
+static struct ir_insn *add(struct gen *g, unsigned op)
+{
+    return ir_emit(g->b, (enum ir_op)op);
+}
 
 static void random_memory(struct gen *g)
 {
@@ -461,7 +481,10 @@ static void random_call(struct gen *g)
     static const struct {
         ir_helper fn;
         uint16_t mem;
-    } helper[] = {{test_pure, 0}, {test_flags, IR_CALL_RFLAGS | IR_CALL_WFLAGS}, {test_registers, IR_CALL_GPR}, {test_raise, IR_CALL_RAISE | IR_CALL_GPR}};
+    } helper[] = {{test_pure, 0},
+                  {test_flags, IR_CALL_RFLAGS | IR_CALL_WFLAGS},
+                  {test_registers, IR_CALL_GPR},
+                  {test_raise, IR_CALL_RAISE | IR_CALL_GPR}};
     uint16_t fresh = IR_NONE, a = one_in(4) ? IR_NONE : any_value(g), b = one_in(4) ? IR_NONE : any_value(g);
     struct ir_insn *i = add(g, IR_OP_CALL);
     unsigned h = below(ARRAY_LEN(helper));
@@ -554,7 +577,8 @@ static void random_compute(struct gen *g)
     struct ir_insn i = {.op = (uint8_t)op, .d = IR_NONE, .d2 = IR_NONE, .a = IR_NONE, .b = IR_NONE};
     uint16_t fresh = IR_NONE;
 
-    if (op <= IR_OP_ORN || (op >= IR_OP_LSLR && op <= IR_OP_REVSH) || op == IR_OP_UBFX || op == IR_OP_SBFX || op == IR_OP_BFI || op == IR_OP_SEL)
+    if (op <= IR_OP_ORN || (op >= IR_OP_LSLR && op <= IR_OP_REVSH) || op == IR_OP_UBFX || op == IR_OP_SBFX || op == IR_OP_BFI ||
+        op == IR_OP_SEL)
         i.a = any_value(g);
     if ((op >= IR_OP_ADD && op <= IR_OP_MVN) || op == IR_OP_SETF)
         random_flex(g, &i);
@@ -793,8 +817,10 @@ static bool same_values(const struct ref_state *s, uint8_t flags)
         difference = text;
         return false;
     }
-    if (((flags & IR_N) && m.v.nf != s->n) || ((flags & IR_Z) && m.v.zf != s->z) || ((flags & IR_C) && m.v.cf != s->c) || ((flags & IR_V) && m.v.vf != s->v)) {
-        snprintf(text, sizeof(text), "flags nzcv %u%u%u%u, should be %u%u%u%u (of which wanted: %x)", m.v.nf, m.v.zf, m.v.cf, m.v.vf, s->n, s->z, s->c, s->v, flags);
+    if (((flags & IR_N) && m.v.nf != s->n) || ((flags & IR_Z) && m.v.zf != s->z) || ((flags & IR_C) && m.v.cf != s->c) ||
+        ((flags & IR_V) && m.v.vf != s->v)) {
+        snprintf(text, sizeof(text), "flags nzcv %u%u%u%u, should be %u%u%u%u (of which wanted: %x)", m.v.nf, m.v.zf, m.v.cf, m.v.vf, s->n,
+                 s->z, s->c, s->v, flags);
         difference = text;
         return false;
     }
@@ -839,7 +865,7 @@ static bool same_leaving(const struct ir_block *b, const struct ref_state *s, en
 {
     static char text[128];
     bool backward = (s->target & ~1u) <= (s->pc & ~1u);
-    uint32_t want = end == REF_EXIT       ? (!chain                    ? VCPU_EXIT_LOOKUP
+    uint32_t want = end == REF_EXIT       ? (!chain                 ? VCPU_EXIT_LOOKUP
                                              : backward && m.v.poll ? VCPU_EXIT_POLL
                                                                     : VCPU_EXIT_LINK)
                     : end == REF_INDIRECT ? (chain && m.v.poll ? VCPU_EXIT_POLL : VCPU_EXIT_INDIRECT)
@@ -966,7 +992,10 @@ static struct ir_insn *alu(enum ir_op o, uint16_t d, uint16_t a, uint32_t imm)
     return i;
 }
 
-static uint64_t block_address(void) { return (uintptr_t)m.code + m.tramp.size; }
+static uint64_t block_address(void)
+{
+    return (uintptr_t)m.code + m.tramp.size;
+}
 
 /* subs r0, r0, #1; add r9, r9, #3; bne . */
 static void counting_loop(void)
@@ -1074,6 +1103,36 @@ static void test_guard(void **state)
     assert_int_equal(m.v.pc, target);
 }
 
+/* A block that goes on in another page starts only while that page is where it was translated from. */
+static void test_guard_at_start(void **state)
+{
+    uint32_t page = PC + 0x1000;
+
+    (void)state;
+    for (unsigned count = 0; count < 2; count++) {
+        new_block();
+        block.n = 0;
+        struct ir_insn *i = op(IR_OP_GUARD);
+        i->imm = page;
+        i->imm2 = 0x40123;
+        op(IR_OP_INSN)->imm = PC;
+        alu(IR_OP_ADD, 0, 0, 1);
+        op(IR_OP_EXIT_LOOKUP)->imm = 0x1234;
+        assert_true(compile(&block, count ? ENGINE_COUNT_INSNS : 0));
+        memset(m.itlb, 0, sizeof(m.itlb));
+        m.v.gpr[0] = 7;
+        assert_int_equal(run(), VCPU_EXIT_LOOKUP);
+        assert_int_equal(m.v.pc, PC);
+        assert_int_equal(m.v.gpr[0], 7);
+        assert_int_equal(m.v.insn_budget, 1000000);
+        m.itlb[itlb_slot(page) / 8] = itlb_entry(page, 0x40123000);
+        assert_int_equal(run(), VCPU_EXIT_LOOKUP);
+        assert_int_equal(m.v.pc, 0x1234);
+        assert_int_equal(m.v.gpr[0], 8);
+        assert_int_equal(m.v.insn_budget, 1000000 - (count ? 1 : 0));
+    }
+}
+
 static void test_jump_cache(void **state)
 {
     uint8_t *second = m.code + CODE_SIZE / 2;
@@ -1090,7 +1149,8 @@ static void test_jump_cache(void **state)
         op(IR_OP_EXIT_IND)->a = value;
         assert_true(compile(&block, 0));
         m.v.gpr[value] = va;
-        *e = (struct jump_cache_entry){.va = va, .tag = block.flags, .code = (uintptr_t)second, .itlb = itlb_entry(va, 0x40000000), .slot = itlb_slot(va)};
+        *e = (struct jump_cache_entry){
+            .va = va, .tag = block.flags, .code = (uintptr_t)second, .itlb = itlb_entry(va, 0x40000000), .slot = itlb_slot(va)};
         m.itlb[itlb_slot(va) / 8] = e->itlb;
         assert_int_equal(run(), VCPU_EXIT_LOOKUP);
         assert_int_equal(m.v.pc, 0x4321);
@@ -1176,8 +1236,9 @@ static void test_spilling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linked_loop), cmocka_unit_test(test_poll),     cmocka_unit_test(test_budget),   cmocka_unit_test(test_guard),
-        cmocka_unit_test(test_jump_cache),  cmocka_unit_test(test_limits),   cmocka_unit_test(test_spilling), cmocka_unit_test(test_random_blocks),
+        cmocka_unit_test(test_linked_loop), cmocka_unit_test(test_poll),          cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_guard), cmocka_unit_test(test_guard_at_start),       cmocka_unit_test(test_jump_cache),    cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_spilling),    cmocka_unit_test(test_random_blocks),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

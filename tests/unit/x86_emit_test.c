@@ -1,9 +1,9 @@
 /*
  * x86_emit_test.c: every emitter function against Zydis' reading of what it wrote.
  *
- * Tables name for each function the mnemonic, the operand form and the sizes; every case is run with all registers and all shapes of memory operands
- * (base and index registers that need special encodings, displacement sizes, guest window). Mnemonic, operands, sizes, immediates and
- * length must come back, and no encoding may be longer than the one Zydis' own encoder chooses.
+ * Tables name for each function the mnemonic, the operand form and the sizes; every case is run with all registers and all shapes of memory
+ * operands (base and index registers that need special encodings, displacement sizes, guest window). Mnemonic, operands, sizes, immediates
+ * and length must come back, and no encoding may be longer than the one Zydis' own encoder chooses.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,14 +34,29 @@ struct operand {
     int64_t imm;
 };
 
-static struct operand reg(unsigned size, unsigned r) { return (struct operand){.kind = REG, .size = size, .reg = r}; }
-static struct operand vec(unsigned size, unsigned r) { return (struct operand){.kind = VEC, .size = size, .reg = r}; }
-static struct operand memory(unsigned size, struct x86_mem m) { return (struct operand){.kind = MEM, .size = size, .mem = m}; }
-static struct operand imm(int64_t v) { return (struct operand){.kind = IMM, .imm = v}; }
+static struct operand reg(unsigned size, unsigned r)
+{
+    return (struct operand){.kind = REG, .size = size, .reg = r};
+}
+static struct operand vec(unsigned size, unsigned r)
+{
+    return (struct operand){.kind = VEC, .size = size, .reg = r};
+}
+static struct operand memory(unsigned size, struct x86_mem m)
+{
+    return (struct operand){.kind = MEM, .size = size, .mem = m};
+}
+static struct operand imm(int64_t v)
+{
+    return (struct operand){.kind = IMM, .imm = v};
+}
 
 static ZydisRegister zydis_reg(unsigned size, unsigned r)
 {
-    ZydisRegisterClass c = size == 1 ? ZYDIS_REGCLASS_GPR8 : size == 2 ? ZYDIS_REGCLASS_GPR16 : size == 4 ? ZYDIS_REGCLASS_GPR32 : ZYDIS_REGCLASS_GPR64;
+    ZydisRegisterClass c = size == 1   ? ZYDIS_REGCLASS_GPR8
+                           : size == 2 ? ZYDIS_REGCLASS_GPR16
+                           : size == 4 ? ZYDIS_REGCLASS_GPR32
+                                       : ZYDIS_REGCLASS_GPR64;
     if (size == 1) /* Zydis counts ah, ch, dh, bh as 4-7 */
         return r < 4 ? (ZydisRegister)(ZYDIS_REGISTER_AL + r) : (ZydisRegister)(ZYDIS_REGISTER_SPL + r - 4);
     return ZydisRegisterEncode(c, (ZyanU8)r);
@@ -58,12 +73,12 @@ static void describe(const char *mnemonic)
     print_message("%s\n", text);
 }
 
-#define CHECK(condition, mnemonic)                                                                                                      \
-    do {                                                                                                                                \
-        if (!(condition)) {                                                                                                             \
-            describe(mnemonic);                                                                                                         \
-            fail_msg("%s", #condition);                                                                                                 \
-        }                                                                                                                               \
+#define CHECK(condition, mnemonic)                                                                                                         \
+    do {                                                                                                                                   \
+        if (!(condition)) {                                                                                                                \
+            describe(mnemonic);                                                                                                            \
+            fail_msg("%s", #condition);                                                                                                    \
+        }                                                                                                                                  \
     } while (0)
 
 static void check_mem(const char *mnemonic, const struct operand *want, const ZydisDecodedOperand *got)
@@ -110,7 +125,8 @@ static void check(const char *mnemonic, unsigned n, const struct operand *want, 
             break;
         case VEC:
             CHECK(ops[k].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-                      ops[k].reg.value == ZydisRegisterEncode(want[k].size == 32 ? ZYDIS_REGCLASS_YMM : ZYDIS_REGCLASS_XMM, (ZyanU8)want[k].reg),
+                      ops[k].reg.value ==
+                          ZydisRegisterEncode(want[k].size == 32 ? ZYDIS_REGCLASS_YMM : ZYDIS_REGCLASS_XMM, (ZyanU8)want[k].reg),
                   mnemonic);
             break;
         case MEM:
@@ -137,15 +153,15 @@ static void check(const char *mnemonic, unsigned n, const struct operand *want, 
     n_checked++;
 }
 
-#define EMIT(call)                                                                                                                      \
-    do {                                                                                                                                \
-        x86_emitter_init(&em, buffer, sizeof(buffer));                                                                                  \
-        call;                                                                                                                           \
+#define EMIT(call)                                                                                                                         \
+    do {                                                                                                                                   \
+        x86_emitter_init(&em, buffer, sizeof(buffer));                                                                                     \
+        call;                                                                                                                              \
     } while (0)
-#define EXPECT(mnemonic, ...)                                                                                                           \
-    do {                                                                                                                                \
-        const struct operand want_[] = {__VA_ARGS__};                                                                                   \
-        check(mnemonic, sizeof(want_) / sizeof(want_[0]), want_, true);                                                                 \
+#define EXPECT(mnemonic, ...)                                                                                                              \
+    do {                                                                                                                                   \
+        const struct operand want_[] = {__VA_ARGS__};                                                                                      \
+        check(mnemonic, sizeof(want_) / sizeof(want_[0]), want_, true);                                                                    \
     } while (0)
 
 /* --- memory operands to try ---------------------------------------------------------------------------------------------------- */
@@ -175,11 +191,11 @@ static int build_shapes(void **state)
 
 /* --- tables -------------------------------------------------------------------------------------------------------------------------- */
 
-#define B1 1u
-#define B2 2u
-#define B4 4u
-#define B8 8u
-#define ALL (B1 | B2 | B4 | B8)
+#define B1   1u
+#define B2   2u
+#define B4   4u
+#define B8   8u
+#define ALL  (B1 | B2 | B4 | B8)
 #define WIDE (B2 | B4 | B8)
 
 typedef void rr_fn(struct x86_emitter *, unsigned, unsigned, unsigned);
@@ -191,28 +207,57 @@ typedef void r_fn(struct x86_emitter *, unsigned, unsigned);
 typedef void m_fn(struct x86_emitter *, unsigned, struct x86_mem);
 
 #define ALU_OPS(X) X(ADD) X(OR) X(ADC) X(SBB) X(AND) X(SUB) X(XOR) X(CMP)
-#define CC_OPS(X) \
-    X(O) X(NO) X(B) X(AE) X(E) X(NE) X(BE) X(A) X(S) X(NS) X(P) X(NP) X(L) X(GE) X(LE) X(G)
-#define DEFINE_ALU(op) \
-    static void op##_rr(struct x86_emitter *e, unsigned z, unsigned d, unsigned s) { x86_alu_rr(e, X86_##op, z, d, s); } \
-    static void op##_rm(struct x86_emitter *e, unsigned z, unsigned d, struct x86_mem m) { x86_alu_rm(e, X86_##op, z, d, m); } \
-    static void op##_mr(struct x86_emitter *e, unsigned z, struct x86_mem m, unsigned s) { x86_alu_mr(e, X86_##op, z, m, s); } \
-    static void op##_ri(struct x86_emitter *e, unsigned z, unsigned d, int32_t v) { x86_alu_ri(e, X86_##op, z, d, v); } \
-    static void op##_mi(struct x86_emitter *e, unsigned z, struct x86_mem m, int32_t v) { x86_alu_mi(e, X86_##op, z, m, v); }
+#define CC_OPS(X)  X(O) X(NO) X(B) X(AE) X(E) X(NE) X(BE) X(A) X(S) X(NS) X(P) X(NP) X(L) X(GE) X(LE) X(G)
+#define DEFINE_ALU(op)                                                                                                                     \
+    static void op##_rr(struct x86_emitter *e, unsigned z, unsigned d, unsigned s)                                                         \
+    {                                                                                                                                      \
+        x86_alu_rr(e, X86_##op, z, d, s);                                                                                                  \
+    }                                                                                                                                      \
+    static void op##_rm(struct x86_emitter *e, unsigned z, unsigned d, struct x86_mem m)                                                   \
+    {                                                                                                                                      \
+        x86_alu_rm(e, X86_##op, z, d, m);                                                                                                  \
+    }                                                                                                                                      \
+    static void op##_mr(struct x86_emitter *e, unsigned z, struct x86_mem m, unsigned s)                                                   \
+    {                                                                                                                                      \
+        x86_alu_mr(e, X86_##op, z, m, s);                                                                                                  \
+    }                                                                                                                                      \
+    static void op##_ri(struct x86_emitter *e, unsigned z, unsigned d, int32_t v)                                                          \
+    {                                                                                                                                      \
+        x86_alu_ri(e, X86_##op, z, d, v);                                                                                                  \
+    }                                                                                                                                      \
+    static void op##_mi(struct x86_emitter *e, unsigned z, struct x86_mem m, int32_t v)                                                    \
+    {                                                                                                                                      \
+        x86_alu_mi(e, X86_##op, z, m, v);                                                                                                  \
+    }
 ALU_OPS(DEFINE_ALU)
-#define DEFINE_CMOV(c) \
-    static void cmov##c##_rr(struct x86_emitter *e, unsigned z, unsigned d, unsigned s) { x86_cmov_rr(e, X86_##c, z, d, s); } \
-    static void cmov##c##_rm(struct x86_emitter *e, unsigned z, unsigned d, struct x86_mem m) { x86_cmov_rm(e, X86_##c, z, d, m); }
+#define DEFINE_CMOV(c)                                                                                                                     \
+    static void cmov##c##_rr(struct x86_emitter *e, unsigned z, unsigned d, unsigned s)                                                    \
+    {                                                                                                                                      \
+        x86_cmov_rr(e, X86_##c, z, d, s);                                                                                                  \
+    }                                                                                                                                      \
+    static void cmov##c##_rm(struct x86_emitter *e, unsigned z, unsigned d, struct x86_mem m)                                              \
+    {                                                                                                                                      \
+        x86_cmov_rm(e, X86_##c, z, d, m);                                                                                                  \
+    }
 CC_OPS(DEFINE_CMOV)
 #define BT_OPS(X) X(BT) X(BTS) X(BTR) X(BTC)
-#define DEFINE_BT(op) \
-    static void op##_rr(struct x86_emitter *e, unsigned z, unsigned d, unsigned s) { x86_bt_rr(e, X86_##op, z, d, s); }
+#define DEFINE_BT(op)                                                                                                                      \
+    static void op##_rr(struct x86_emitter *e, unsigned z, unsigned d, unsigned s)                                                         \
+    {                                                                                                                                      \
+        x86_bt_rr(e, X86_##op, z, d, s);                                                                                                   \
+    }
 BT_OPS(DEFINE_BT)
-static void test_rr_(struct x86_emitter *e, unsigned z, unsigned d, unsigned s) { x86_test_rr(e, z, d, s); }
+static void test_rr_(struct x86_emitter *e, unsigned z, unsigned d, unsigned s)
+{
+    x86_test_rr(e, z, d, s);
+}
 
-static const char *cmov_name[] = {"cmovo", "cmovno", "cmovb", "cmovnb", "cmovz", "cmovnz", "cmovbe", "cmovnbe", "cmovs", "cmovns", "cmovp", "cmovnp", "cmovl", "cmovnl", "cmovle", "cmovnle"};
-static const char *set_name[] = {"seto", "setno", "setb", "setnb", "setz", "setnz", "setbe", "setnbe", "sets", "setns", "setp", "setnp", "setl", "setnl", "setle", "setnle"};
-static const char *jump_name[] = {"jo", "jno", "jb", "jnb", "jz", "jnz", "jbe", "jnbe", "js", "jns", "jp", "jnp", "jl", "jnl", "jle", "jnle"};
+static const char *cmov_name[] = {"cmovo", "cmovno", "cmovb", "cmovnb", "cmovz", "cmovnz", "cmovbe", "cmovnbe",
+                                  "cmovs", "cmovns", "cmovp", "cmovnp", "cmovl", "cmovnl", "cmovle", "cmovnle"};
+static const char *set_name[] = {"seto", "setno", "setb", "setnb", "setz", "setnz", "setbe", "setnbe",
+                                 "sets", "setns", "setp", "setnp", "setl", "setnl", "setle", "setnle"};
+static const char *jump_name[] = {"jo", "jno", "jb", "jnb", "jz", "jnz", "jbe", "jnbe",
+                                  "js", "jns", "jp", "jnp", "jl", "jnl", "jle", "jnle"};
 
 static const struct {
     const char *mnemonic;
@@ -223,13 +268,18 @@ static const struct {
     ALU_OPS(ROW)
 #undef ROW
 #define ROW(op) {#op, op##_rr, WIDE},
-    BT_OPS(ROW)
+        BT_OPS(ROW)
 #undef ROW
 #define ROW(c) {NULL, cmov##c##_rr, WIDE},
-    CC_OPS(ROW)
+            CC_OPS(ROW)
 #undef ROW
-    {"test", test_rr_, ALL},          {"mov", x86_mov_rr, ALL},       {"xchg", x86_xchg_rr, ALL},       {"imul", x86_imul_rr, WIDE},
-    {"lzcnt", x86_lzcnt_rr, WIDE},    {"tzcnt", x86_tzcnt_rr, WIDE},  {"popcnt", x86_popcnt_rr, WIDE},
+                {"test", test_rr_, ALL},
+    {"mov", x86_mov_rr, ALL},
+    {"xchg", x86_xchg_rr, ALL},
+    {"imul", x86_imul_rr, WIDE},
+    {"lzcnt", x86_lzcnt_rr, WIDE},
+    {"tzcnt", x86_tzcnt_rr, WIDE},
+    {"popcnt", x86_popcnt_rr, WIDE},
 };
 
 static void test_rr(void **state)
@@ -261,10 +311,13 @@ static const struct {
     ALU_OPS(ROW)
 #undef ROW
 #define ROW(c) {NULL, cmov##c##_rm, WIDE, false},
-    CC_OPS(ROW)
+        CC_OPS(ROW)
 #undef ROW
-    {"mov", x86_mov_rm, ALL, false},     {"lea", x86_lea, B4 | B8, true},       {"movbe", x86_movbe_rm, WIDE, false},
-    {"imul", x86_imul_rm, WIDE, false},  {"lzcnt", x86_lzcnt_rm, WIDE, false},
+            {"mov", x86_mov_rm, ALL, false},
+    {"lea", x86_lea, B4 | B8, true},
+    {"movbe", x86_movbe_rm, WIDE, false},
+    {"imul", x86_imul_rm, WIDE, false},
+    {"lzcnt", x86_lzcnt_rm, WIDE, false},
 };
 
 static void test_rm(void **state)
@@ -294,7 +347,10 @@ static const struct {
 #define ROW(op) {#op, op##_mr, ALL},
     ALU_OPS(ROW)
 #undef ROW
-    {"mov", x86_mov_mr, ALL}, {"test", x86_test_mr, ALL}, {"movbe", x86_movbe_mr, WIDE}, {"cmpxchg", x86_lock_cmpxchg_mr, ALL},
+        {"mov", x86_mov_mr, ALL},
+    {"test", x86_test_mr, ALL},
+    {"movbe", x86_movbe_mr, WIDE},
+    {"cmpxchg", x86_lock_cmpxchg_mr, ALL},
 };
 
 static void test_mr(void **state)
@@ -311,7 +367,10 @@ static void test_mr(void **state)
 
 static const int32_t immediates[] = {0, 1, -1, 0x7f, -0x80, 0x80, -0x81, 0x7fff, 0x12345678, INT32_MIN, INT32_MAX};
 
-static int64_t fitted(unsigned z, int32_t v) { return z == 1 ? (int8_t)v : z == 2 ? (int16_t)v : v; }
+static int64_t fitted(unsigned z, int32_t v)
+{
+    return z == 1 ? (int8_t)v : z == 2 ? (int16_t)v : v;
+}
 
 static void test_immediate(void **state)
 {
@@ -323,7 +382,7 @@ static void test_immediate(void **state)
 #define ROW(op) {#op, op##_ri, op##_mi},
         ALU_OPS(ROW)
 #undef ROW
-        {"test", x86_test_ri, x86_test_mi},
+            {"test", x86_test_ri, x86_test_mi},
         {"mov", NULL, x86_mov_mi},
     };
 
@@ -368,9 +427,9 @@ static void test_one_operand(void **state)
         m_fn *m;
         unsigned sizes;
     } table[] = {
-        {"not", x86_not_r, x86_not_m, ALL}, {"neg", x86_neg_r, x86_neg_m, ALL}, {"inc", x86_inc_r, NULL, ALL},  {"dec", x86_dec_r, NULL, ALL},
-        {"mul", x86_mul_r, NULL, ALL},      {"imul", x86_imul_r, NULL, ALL},    {"div", x86_div_r, NULL, ALL},  {"idiv", x86_idiv_r, NULL, ALL},
-        {"bswap", x86_bswap, NULL, B4 | B8},
+        {"not", x86_not_r, x86_not_m, ALL}, {"neg", x86_neg_r, x86_neg_m, ALL}, {"inc", x86_inc_r, NULL, ALL},
+        {"dec", x86_dec_r, NULL, ALL},      {"mul", x86_mul_r, NULL, ALL},      {"imul", x86_imul_r, NULL, ALL},
+        {"div", x86_div_r, NULL, ALL},      {"idiv", x86_idiv_r, NULL, ALL},    {"bswap", x86_bswap, NULL, B4 | B8},
     };
 
     (void)state;
@@ -447,7 +506,8 @@ static void test_shifts(void **state)
     static const struct {
         const char *mnemonic, *by_register; /* BMI2 form */
         enum x86_sh op;
-    } table[] = {{"rol", NULL, X86_ROL}, {"ror", NULL, X86_ROR}, {"rcl", NULL, X86_RCL}, {"rcr", NULL, X86_RCR}, {"shl", "shlx", X86_SHL}, {"shr", "shrx", X86_SHR}, {"sar", "sarx", X86_SAR}};
+    } table[] = {{"rol", NULL, X86_ROL},   {"ror", NULL, X86_ROR},   {"rcl", NULL, X86_RCL},  {"rcr", NULL, X86_RCR},
+                 {"shl", "shlx", X86_SHL}, {"shr", "shrx", X86_SHR}, {"sar", "sarx", X86_SAR}};
     static const struct {
         const char *mnemonic;
         enum x86_bt op;
@@ -516,7 +576,9 @@ static void test_plain(void **state)
     static const struct {
         const char *mnemonic;
         void (*fn)(struct x86_emitter *);
-    } table[] = {{"cdq", x86_cdq}, {"cqo", x86_cqo}, {"lahf", x86_lahf}, {"sahf", x86_sahf}, {"cmc", x86_cmc}, {"clc", x86_clc}, {"stc", x86_stc}, {"mfence", x86_mfence}, {"pushfq", x86_pushfq}, {"popfq", x86_popfq}, {"ret", x86_ret}, {"ud2", x86_ud2}};
+    } table[] = {{"cdq", x86_cdq},       {"cqo", x86_cqo},     {"lahf", x86_lahf}, {"sahf", x86_sahf},
+                 {"cmc", x86_cmc},       {"clc", x86_clc},     {"stc", x86_stc},   {"mfence", x86_mfence},
+                 {"pushfq", x86_pushfq}, {"popfq", x86_popfq}, {"ret", x86_ret},   {"ud2", x86_ud2}};
 
     (void)state;
     for (unsigned k = 0; k < ARRAY_LEN(table); k++) {
@@ -757,9 +819,10 @@ static void test_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rr),         cmocka_unit_test(test_rm),         cmocka_unit_test(test_mr),     cmocka_unit_test(test_immediate),
-        cmocka_unit_test(test_one_operand), cmocka_unit_test(test_extensions), cmocka_unit_test(test_shifts), cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_jumps),      cmocka_unit_test(test_full_buffer), cmocka_unit_test(test_vectors), cmocka_unit_test(test_vector_shifts),
+        cmocka_unit_test(test_rr),          cmocka_unit_test(test_rm),          cmocka_unit_test(test_mr),
+        cmocka_unit_test(test_immediate),   cmocka_unit_test(test_one_operand), cmocka_unit_test(test_extensions),
+        cmocka_unit_test(test_shifts),      cmocka_unit_test(test_plain),       cmocka_unit_test(test_jumps),
+        cmocka_unit_test(test_full_buffer), cmocka_unit_test(test_vectors),     cmocka_unit_test(test_vector_shifts),
         cmocka_unit_test(test_count),
     };
     return cmocka_run_group_tests(tests, build_shapes, NULL);
