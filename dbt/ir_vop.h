@@ -47,6 +47,11 @@
     X(FABS) X(FNEG) \
     /* sign bits of 32-bit elements cleared, inverted */ \
     X(VFABS) X(VFNEG) \
+    /* single-precision elements with denormals flushed to zero and default NaN, MXCSR being at its default. VFMUL, VFMLA, VFMLS store MXCSR as it \
+     * was before at byte offset imm2 >> 16, for the fix-up to go back to */ \
+    X(VFADD) X(VFSUB) X(VFMUL) X(VFMLA) X(VFMLS) \
+    /* saturating; the fix-up does it when an element saturates */ \
+    X(QADDS8) X(QADDS16) X(QADDU8) X(QADDU16) X(QSUBS8) X(QSUBS16) X(QSUBU8) X(QSUBU16) \
     /* compare a with b (0.0 when b is IR_NONE), mem = operand size: four bytes n z c v at d; FCMPE: quiet NaNs raise Invalid */ \
     X(FCMP) X(FCMPE) \
     /* conversions; mem = size of the floating-point side (of the source for FCVT); the integer has 32 bits; to integer: towards zero */ \

@@ -65,6 +65,11 @@ enum neon_fop {
     NEON_FOP_COUNT
 };
 
+/* Own bits of the first five as fix-ups of inline code; the second: MXCSR as it was stands in fp_scratch[NEON_MXCSR_SLOT]. */
+#define NEON_FIXUP       1u
+#define NEON_FIXUP_MXCSR 2u
+#define NEON_MXCSR_SLOT  7
+
 extern const ir_helper arm_neon_fhelpers[NEON_FOP_COUNT];
 
 uint32_t arm_neon_to_half(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);   /* double d, quad m */

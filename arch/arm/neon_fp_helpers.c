@@ -119,10 +119,18 @@ static uint32_t pairwise(void *cpu, uint32_t imm, element_fn *fn)
     return 0;
 }
 
+/* Called for what inline code could not do? Then exceptions are to be as they were before that tried. */
+static bool fixing_up(struct arm_cpu *c, uint32_t imm)
+{
+    if (neon_own(imm) & NEON_FIXUP_MXCSR)
+        __builtin_ia32_ldmxcsr((unsigned)c->fp_scratch[NEON_MXCSR_SLOT]);
+    return neon_own(imm) & (NEON_FIXUP | NEON_FIXUP_MXCSR);
+}
+
 #define HELPER(name) static uint32_t name(void *cpu, uint32_t a UNUSED, uint32_t b UNUSED, uint32_t imm, uint32_t imm2 UNUSED)
 #define EXACT(fn)    HELPER(h##fn) { return exact(cpu, imm, f##fn); }
 #define PAIRS(fn)    HELPER(hp##fn) { return pairwise(cpu, imm, f##fn); }
-#define VECTORS(fn, kind) HELPER(h##fn) { return try_vectors(cpu, imm, kind) ? 0 : exact(cpu, imm, f##fn); }
+#define VECTORS(fn, kind) HELPER(h##fn) { return (!fixing_up(cpu, imm) && try_vectors(cpu, imm, kind)) ? 0 : exact(cpu, imm, f##fn); }
 
 VECTORS(_add, V_ADD)
 VECTORS(_sub, V_SUB)

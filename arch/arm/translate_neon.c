@@ -96,17 +96,89 @@ static const struct {
     [TS_FRSQRTS] = {.helper = NEON_FRSQRTS},
 };
 
+/* Operations as sequences of others, by way of scratch state; n, m: offsets. Neither is scratch. */
+static bool emit_sequence(struct arm_translator *t, unsigned op, unsigned lg, bool u, unsigned bytes, uint32_t d, uint32_t n, uint32_t m)
+{
+    uint32_t x = off_scratch(0), y = off_scratch(2);
+    unsigned shr1 = (u ? IR_VOP_SHRU8 : IR_VOP_SHRS8) + lg, add = IR_VOP_ADD8 + lg, sub = IR_VOP_SUB8 + lg;
+
+    switch (op) {
+    case TS_HADD: /* (n & m) + ((n ^ m) >> 1) */
+    case TS_RHADD: /* (n | m) - ((n ^ m) >> 1) */
+        fp_vop(t, op == TS_HADD ? IR_VOP_AND : IR_VOP_ORR, bytes, x, n, m, 0);
+        fp_vop(t, IR_VOP_EOR, bytes, y, n, m, 0);
+        fp_vop(t, shr1, bytes, y, y, IR_NONE, 1);
+        fp_vop(t, op == TS_HADD ? add : sub, bytes, d, x, y, 0);
+        return true;
+    case TS_HSUB: /* ((n ^ m) >> 1) - (m & ~n) */
+        fp_vop(t, IR_VOP_EOR, bytes, x, n, m, 0);
+        fp_vop(t, shr1, bytes, x, x, IR_NONE, 1);
+        fp_vop(t, IR_VOP_BIC, bytes, y, m, n, 0);
+        fp_vop(t, sub, bytes, d, x, y, 0);
+        return true;
+    case TS_ABD:
+    case TS_ABA: /* max - min */
+        fp_vop(t, (u ? IR_VOP_MAXU8 : IR_VOP_MAXS8) + lg, bytes, x, n, m, 0);
+        fp_vop(t, (u ? IR_VOP_MINU8 : IR_VOP_MINS8) + lg, bytes, y, n, m, 0);
+        fp_vop(t, sub, bytes, op == TS_ABD ? d : x, x, y, 0);
+        if (op == TS_ABA)
+            fp_vop(t, add, bytes, d, d, x, 0);
+        return true;
+    case TS_PADD:
+    case TS_PMAX:
+    case TS_PMIN: /* even elements of n:m with odd ones */
+        fp_vop(t, IR_VOP_MOV, 8, x, n, IR_NONE, 0);
+        fp_vop(t, IR_VOP_MOV, 8, y, m, IR_NONE, 0);
+        fp_vop(t, IR_VOP_UZP8 + lg, 8, x, y, IR_NONE, 0);
+        fp_vop(t, op == TS_PADD ? add : (op == TS_PMAX ? (u ? IR_VOP_MAXU8 : IR_VOP_MAXS8) : (u ? IR_VOP_MINU8 : IR_VOP_MINS8)) + lg, 8, d, x, y, 0);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Inline forms of float operations that have one, 0 otherwise; and whether their fix-up needs MXCSR as it was. */
+static unsigned inline_float(unsigned op, bool *mxcsr)
+{
+    *mxcsr = op == TS_FMUL || op == TS_FMLA || op == TS_FMLS;
+    switch (op) {
+    case TS_FADD:
+        return IR_VOP_VFADD;
+    case TS_FSUB:
+        return IR_VOP_VFSUB;
+    case TS_FMUL:
+        return IR_VOP_VFMUL;
+    case TS_FMLA:
+        return IR_VOP_VFMLA;
+    case TS_FMLS:
+        return IR_VOP_VFMLS;
+    default:
+        return 0;
+    }
+}
+
 /* Register numbers may be scratch; the operation is known to be allowed. */
 static void emit_same(struct arm_translator *t, unsigned op, unsigned lg, bool u, bool quad, unsigned d, unsigned n, unsigned m)
 {
-    if (op >= TS_FIRST_FLOAT) {
+    unsigned bytes = quad ? 16 : 8;
+    bool saturating = (op == TS_QADD || op == TS_QSUB) && lg < 2, mxcsr;
+    unsigned vop;
+
+    if (op >= TS_FIRST_FLOAT && !(t->flags & ARM_BF_VFP_RM) && (vop = inline_float(op, &mxcsr))) {
+        struct ir_insn *x = fp_vop(t, vop, bytes, off_reg(d), off_reg(n), off_reg(m), neon_pack(d, n, m, quad, mxcsr ? NEON_FIXUP_MXCSR : NEON_FIXUP));
+        x->fn = arm_neon_fhelpers[same[op].helper];
+        x->imm2 |= off_scratch(NEON_MXCSR_SLOT) << 16;
+    } else if (op >= TS_FIRST_FLOAT) {
         call(t, arm_neon_fhelpers[same[op].helper], neon_pack(d, n, m, quad, 0));
     } else if (op == TS_ORR && n == m) {
-        fp_vop(t, IR_VOP_MOV, quad ? 16 : 8, off_reg(d), off_reg(n), IR_NONE, 0);
+        fp_vop(t, IR_VOP_MOV, bytes, off_reg(d), off_reg(n), IR_NONE, 0);
     } else if (same[op].vop) {
-        unsigned vop = u && same[op].vop_u ? same[op].vop_u : same[op].vop;
-        fp_vop(t, vop + (same[op].unsized ? 0 : lg), quad ? 16 : 8, off_reg(d), off_reg(n), off_reg(m), 0);
-    } else {
+        vop = u && same[op].vop_u ? same[op].vop_u : same[op].vop;
+        fp_vop(t, vop + (same[op].unsized ? 0 : lg), bytes, off_reg(d), off_reg(n), off_reg(m), 0);
+    } else if (saturating) {
+        vop = (op == TS_QADD ? (u ? IR_VOP_QADDU8 : IR_VOP_QADDS8) : (u ? IR_VOP_QSUBU8 : IR_VOP_QSUBS8)) + lg;
+        fp_vop(t, vop, bytes, off_reg(d), off_reg(n), off_reg(m), neon_pack(d, n, m, quad, 0))->fn = arm_neon_helpers[same[op].helper][lg + (u ? 4 : 0)];
+    } else if (!emit_sequence(t, op, lg, u, bytes, off_reg(d), off_reg(n), off_reg(m))) {
         call(t, arm_neon_helpers[same[op].helper][lg + (u || same[op].as_unsigned ? 4 : 0)], neon_pack(d, n, m, quad, 0));
     }
 }
@@ -166,10 +238,21 @@ static bool diff_allowed(unsigned op, unsigned lg, bool u, unsigned d, unsigned 
 
 static void emit_diff(struct arm_translator *t, unsigned op, unsigned lg, bool u, unsigned d, unsigned n, unsigned m)
 {
-    if (diff[op].vop)
+    uint32_t x = off_scratch(2);
+
+    if (diff[op].vop) {
         fp_vop(t, (u ? diff[op].vop_u : diff[op].vop) + lg, 16, off_reg(d), off_reg(n), off_reg(m), 0);
-    else
+    } else if (op == TD_ADDHN || op == TD_SUBHN) {
+        fp_vop(t, (op == TD_ADDHN ? IR_VOP_ADD16 : IR_VOP_SUB16) + lg, 16, x, off_reg(n), off_reg(m), 0);
+        fp_vop(t, IR_VOP_SHRN8 + lg, 8, off_reg(d), x, IR_NONE, 8u << lg);
+    } else if ((op == TD_ABDL || op == TD_ABAL) && lg < 2) {
+        fp_vop(t, (u ? IR_VOP_SUBLU8 : IR_VOP_SUBLS8) + lg, 16, x, off_reg(n), off_reg(m), 0);
+        fp_vop(t, IR_VOP_ABS16 + lg, 16, op == TD_ABDL ? off_reg(d) : x, x, IR_NONE, 0);
+        if (op == TD_ABAL)
+            fp_vop(t, IR_VOP_ADD16 + lg, 16, off_reg(d), off_reg(d), x, 0);
+    } else {
         call(t, diff_helper(op, lg, u), neon_pack(d, n, m, true, 0));
+    }
 }
 
 void tr_n_three_diff(struct arm_translator *t, const struct arm_insn *i)
@@ -218,6 +301,18 @@ void tr_n_scalar(struct arm_translator *t, const struct arm_insn *i)
 
 /* --- a register and a shift amount --- */
 
+/* Rounding right shift by `amount` of elements of `lg`: the shift, plus the last bit shifted out. d may be m. */
+static void rounding_shift(struct arm_translator *t, unsigned lg, bool u, unsigned bytes, uint32_t d, uint32_t m, unsigned amount)
+{
+    uint32_t x = off_scratch(0), y = off_scratch(2);
+    unsigned esize = 8u << lg;
+
+    fp_vop(t, (u ? IR_VOP_SHRU8 : IR_VOP_SHRS8) + lg, bytes, x, m, IR_NONE, amount);
+    fp_vop(t, IR_VOP_SHL8 + lg, bytes, y, m, IR_NONE, esize - amount);
+    fp_vop(t, IR_VOP_SHRU8 + lg, bytes, y, y, IR_NONE, esize - 1);
+    fp_vop(t, IR_VOP_ADD8 + lg, bytes, d, x, y, 0);
+}
+
 void tr_n_shift_imm(struct arm_translator *t, const struct arm_insn *i)
 {
     static const struct {
@@ -253,6 +348,20 @@ void tr_n_shift_imm(struct arm_translator *t, const struct arm_insn *i)
         return;
     }
     fp_check(t);
+    if (op == SI_RSHR) {
+        rounding_shift(t, lg, u, quad ? 16 : 8, off_d(d), off_d(m), amount);
+        return;
+    }
+    if (op == SI_RSRA) {
+        rounding_shift(t, lg, u, quad ? 16 : 8, off_scratch(0), off_d(m), amount);
+        fp_vop(t, IR_VOP_ADD8 + lg, quad ? 16 : 8, off_d(d), off_d(d), off_scratch(0), 0);
+        return;
+    }
+    if (op == SI_RSHRN) {
+        rounding_shift(t, lg + 1, true, 16, off_scratch(0), off_d(m), amount);
+        fp_vop(t, IR_VOP_SHRN8 + lg, 8, off_d(d), off_scratch(0), IR_NONE, 0);
+        return;
+    }
     if (!ops[op].vop) {
         call(t, arm_neon_helpers[ops[op].helper][lg + (u || ops[op].as_unsigned ? 4 : 0)], neon_pack(d, 0, m, quad, amount));
         return;

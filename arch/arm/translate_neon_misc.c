@@ -63,6 +63,20 @@ static void compare_zero(struct arm_translator *t, const struct misc *x, enum ir
         fp_vop(t, v + x->lg, x->quad ? 16 : 8, off_d(x->d), reverse ? zero : m, reverse ? m : zero, 0);
 }
 
+/* Even and odd elements, each extended in the wide element that the two make, added; accumulate: to d. */
+static void pairwise_long(struct arm_translator *t, const struct misc *x, bool accumulate)
+{
+    unsigned bytes = x->quad ? 16 : 8, n = 8u << x->lg, shr = (x->u ? IR_VOP_SHRU16 : IR_VOP_SHRS16) + x->lg;
+    uint32_t even = off_scratch(0), odd = off_scratch(2);
+
+    fp_vop(t, IR_VOP_SHL16 + x->lg, bytes, even, off_d(x->m), IR_NONE, n);
+    fp_vop(t, shr, bytes, even, even, IR_NONE, n);
+    fp_vop(t, shr, bytes, odd, off_d(x->m), IR_NONE, n);
+    fp_vop(t, IR_VOP_ADD16 + x->lg, bytes, accumulate ? even : off_d(x->d), even, odd, 0);
+    if (accumulate)
+        fp_vop(t, IR_VOP_ADD16 + x->lg, bytes, off_d(x->d), off_d(x->d), even, 0);
+}
+
 void tr_n_misc(struct arm_translator *t, const struct arm_insn *i)
 {
     const struct misc x = {.lg = ARM_F(i, 's'), .d = reg_d(i, 'd', 'D'), .m = reg_d(i, 'm', 'M'), .quad = ARM_F(i, 'Q'), .u = ARM_F(i, 'U'),
@@ -85,10 +99,10 @@ void tr_n_misc(struct arm_translator *t, const struct arm_insn *i)
         vop(t, IR_VOP_REV16_8, &x);
         break;
     case MI_PADDL:
-        integer_helper(t, NEON_PADDL, &x, x.u);
+        pairwise_long(t, &x, false);
         break;
     case MI_PADAL:
-        integer_helper(t, NEON_PADAL, &x, x.u);
+        pairwise_long(t, &x, true);
         break;
     case MI_CLS:
         integer_helper(t, NEON_CLS, &x, false);

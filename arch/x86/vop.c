@@ -63,6 +63,11 @@ static void lower_mov(struct x86_emitter *e, const struct ir_insn *i, const stru
 
 static void lower_bin(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
+    if (r->opc == X86_VPXOR && i->a == i->b) {
+        vop_zero(e, X0);
+        vop_store(e, i->mem, i->d, X0);
+        return;
+    }
     unsigned a = vop_operand(e, i->mem, X0, i->a);
 
     if (i->mem == 16 && x86_vcache_find(&e->vcache, i->b, 16) < 0)
@@ -221,6 +226,19 @@ static void lower_cgeu(struct x86_emitter *e, const struct ir_insn *i, const str
     load_ab(e, i);
     x86_v_rrr(e, r->opc, X1, X0, X1);
     x86_v_rrr(e, r->opc2, X0, X0, X1);
+    vop_store(e, i->mem, i->d, X0);
+}
+
+/* Saturating opc equals wrapping opc2 unless an element saturates. */
+static void lower_saturating(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    load_ab(e, i);
+    x86_v_rrr(e, r->opc2, X2, X0, X1);
+    x86_v_rrr(e, r->opc, X0, X0, X1);
+    x86_v_rrr(e, X86_VPCMPEQB, X2, X2, X0);
+    x86_v_rr(e, X86_VPMOVMSKB, X86_RAX, X2);
+    x86_alu_ri(e, X86_CMP, 4, X86_RAX, 0xffff);
+    x86_vop_fixup(e, X86_NE);
     vop_store(e, i->mem, i->d, X0);
 }
 
@@ -668,6 +686,19 @@ static const struct vop_row rows[IR_VOP_COUNT] = {
     FP(FFMS, vop_fma, VFNMADD231SS, VFNMADD231SD, false),
     FP(FFNMA, vop_fma, VFNMSUB231SS, VFNMSUB231SD, false),
     FP(FFNMS, vop_fma, VFMSUB231SS, VFMSUB231SD, false),
+    [IR_VOP_QADDS8] = {.lower = lower_saturating, .opc = X86_VPADDSB, .opc2 = X86_VPADDB},
+    [IR_VOP_QADDS16] = {.lower = lower_saturating, .opc = X86_VPADDSW, .opc2 = X86_VPADDW},
+    [IR_VOP_QADDU8] = {.lower = lower_saturating, .opc = X86_VPADDUSB, .opc2 = X86_VPADDB},
+    [IR_VOP_QADDU16] = {.lower = lower_saturating, .opc = X86_VPADDUSW, .opc2 = X86_VPADDW},
+    [IR_VOP_QSUBS8] = {.lower = lower_saturating, .opc = X86_VPSUBSB, .opc2 = X86_VPSUBB},
+    [IR_VOP_QSUBS16] = {.lower = lower_saturating, .opc = X86_VPSUBSW, .opc2 = X86_VPSUBW},
+    [IR_VOP_QSUBU8] = {.lower = lower_saturating, .opc = X86_VPSUBUSB, .opc2 = X86_VPSUBB},
+    [IR_VOP_QSUBU16] = {.lower = lower_saturating, .opc = X86_VPSUBUSW, .opc2 = X86_VPSUBW},
+    [IR_VOP_VFADD] = {.lower = vop_vector_fp, .opc = X86_VADDPS},
+    [IR_VOP_VFSUB] = {.lower = vop_vector_fp, .opc = X86_VSUBPS},
+    [IR_VOP_VFMUL] = {.lower = vop_vector_fp, .opc = X86_VMULPS, .is_signed = true},
+    [IR_VOP_VFMLA] = {.lower = vop_vector_fp, .opc = X86_VMULPS, .is_signed = true, .opc2 = X86_VADDPS},
+    [IR_VOP_VFMLS] = {.lower = vop_vector_fp, .opc = X86_VMULPS, .is_signed = true, .opc2 = X86_VSUBPS},
     [IR_VOP_VFABS] = {.lower = lower_vsign, .opc = X86_VPANDN},
     [IR_VOP_VFNEG] = {.lower = lower_vsign, .opc = X86_VPXOR},
     [IR_VOP_FABS] = {.lower = vop_fsign},

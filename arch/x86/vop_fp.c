@@ -1,5 +1,5 @@
 /*
- * vop_fp.c: scalar floating point: SSE does the arithmetic under the guest's MXCSR, and a fix-up call (ir_insn.fn) what it does differently.
+ * vop_fp.c: floating point: SSE does the arithmetic under the guest's MXCSR, and a fix-up call (ir_insn.fn) what it does differently.
  *
  * x86 and the guest agree on every result that is not a NaN. So the result is tested (a NaN is unordered with itself) and stored only when it is
  * a number; otherwise the helper does the operation again from the unchanged operands. They agree on exceptions too but for Underflow: the guest
@@ -198,4 +198,78 @@ void vop_ffrom_int(struct x86_emitter *e, const struct ir_insn *i, const struct 
     vop_zero(e, X0);
     x86_v_rrr(e, opc_of(i, r) | (r->is_signed ? 0 : X86_VW), X0, X0, X86_RAX);
     store_fp(e, IS_DOUBLE(i), i->d, X0);
+}
+
+/* --- vectors of single precision --- */
+
+/* x = magnitude of s less one: denormals are then below 2^23 - 1, the smallest normal number is 2^23 - 1, zero is the largest of all.
+ * X5: all ones, X4: all ones but the sign */
+static void magnitude(struct x86_emitter *e, unsigned x, unsigned s)
+{
+    x86_v_rrr(e, X86_VPAND, x, s, X4);
+    x86_v_rrr(e, X86_VPADDD, x, x, X5);
+}
+
+/* x = all ones in elements up to 2^23 - 1 */
+static void is_tiny(struct x86_emitter *e, unsigned x)
+{
+    x86_v_shift(e, X86_VPSRLD_I, x, x, 23);
+    vop_zero(e, X3);
+    x86_v_rrr(e, X86_VPCMPEQD, x, x, X3);
+}
+
+static void fixup_if_any(struct x86_emitter *e, unsigned x)
+{
+    x86_v_rr(e, X86_VMOVMSKPS, X86_RAX, x);
+    x86_test_rr(e, 4, X86_RAX, X86_RAX);
+    x86_vop_fixup(e, X86_NE);
+}
+
+#define CMP_UNORD 3u
+
+/*
+ * a opc b, or with opc2: d opc2 (a opc b). Where no operand and no result is denormal or a NaN, the default environment gives what flush-to-zero and
+ * default NaN give. Denormal operands are found before, results after; a product that was rounded to something tiny has by then raised Inexact where
+ * the guest does not: hence the copy of MXCSR (row->is_signed).
+ */
+void vop_vector_fp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
+{
+    vop_load(e, i->mem, X0, i->a);
+    vop_load(e, i->mem, X1, i->b);
+    vop_ones(e, X5);
+    x86_v_shift(e, X86_VPSRLD_I, X4, X5, 1);
+    magnitude(e, X2, X0);
+    magnitude(e, X3, X1);
+    if (r->is_signed) { /* X7 = all ones where a factor is zero */
+        x86_v_rrr(e, X86_VPMAXUD, X7, X2, X3);
+        x86_v_rrr(e, X86_VPCMPEQD, X7, X7, X5);
+    }
+    x86_v_rrr(e, X86_VPMINUD, X2, X2, X3);
+    if (r->opc2) {
+        vop_load(e, i->mem, X6, i->d);
+        magnitude(e, X3, X6);
+        x86_v_rrr(e, X86_VPMINUD, X2, X2, X3);
+    }
+    is_tiny(e, X2);
+    if (r->is_signed)
+        x86_vstmxcsr(e, x86_state(i->imm2 >> 16));
+    fixup_if_any(e, X2);
+
+    x86_v_rrr(e, r->opc, X0, X0, X1);
+    magnitude(e, X2, X0);
+    if (r->is_signed) { /* a product that became zero is tiny: zero the magnitude there */
+        x86_v_rrr(e, X86_VPCMPEQD, X1, X2, X5);
+        x86_v_rrr(e, X86_VPANDN, X7, X7, X1);
+        x86_v_rrr(e, X86_VPANDN, X2, X7, X2);
+    }
+    if (r->opc2) {
+        x86_v_rrr(e, r->opc2, X0, X6, X0);
+        magnitude(e, X3, X0);
+        x86_v_rrr(e, X86_VPMINUD, X2, X2, X3);
+    }
+    is_tiny(e, X2);
+    x86_v_rrri(e, X86_VCMPPS, X3, X0, X0, CMP_UNORD);
+    x86_v_rrr(e, X86_VPOR, X2, X2, X3);
+    fixup_if_any(e, X2);
+    vop_store(e, i->mem, i->d, X0);
 }

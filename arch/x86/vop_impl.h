@@ -18,7 +18,7 @@ struct vop_row {
 };
 
 /* xmm registers used here; no operation needs more */
-enum { X0, X1, X2, X3, X4, X5 };
+enum { X0, X1, X2, X3, X4, X5, X6, X7 };
 
 /* Load and store 4, 8 or 16 bytes of CPU state (vcache.c). A store leaves a copy in a register, which loads use. */
 void vop_load(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off);
@@ -31,6 +31,6 @@ void vop_ones(struct x86_emitter *e, unsigned x);
 void vop_zero(struct x86_emitter *e, unsigned x);
 
 /* vop_fp.c */
-vop_lower vop_arith, vop_mac, vop_fma, vop_fsqrt, vop_fsign, vop_fcmp, vop_fcvt, vop_fto_int, vop_ffrom_int;
+vop_lower vop_arith, vop_mac, vop_fma, vop_fsqrt, vop_fsign, vop_fcmp, vop_fcvt, vop_fto_int, vop_ffrom_int, vop_vector_fp;
 
 #endif

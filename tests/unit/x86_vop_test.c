@@ -356,6 +356,44 @@ static void table_look_up(void **unused UNUSED)
     }
 }
 
+/* Saturating operations do their work when nothing saturates, and leave it to the fix-up otherwise. */
+static void saturating(void **unused UNUSED)
+{
+    static const struct {
+        uint16_t vop;
+        uint8_t bits;
+        bool is_signed, subtract;
+    } ops[] = {
+        {IR_VOP_QADDS8, 8, true, false},  {IR_VOP_QADDS16, 16, true, false},  {IR_VOP_QADDU8, 8, false, false},  {IR_VOP_QADDU16, 16, false, false},
+        {IR_VOP_QSUBS8, 8, true, true},   {IR_VOP_QSUBS16, 16, true, true},   {IR_VOP_QSUBU8, 8, false, true},   {IR_VOP_QSUBU16, 16, false, true},
+    };
+    unsigned done = 0, left = 0;
+
+    for (unsigned r = 0; r < 4000; r++) {
+        unsigned n = r % ARRAY_LEN(ops), bits = ops[n].bits;
+        struct ir_insn i = {.op = IR_OP_VOP, .mem = r & 8 ? 16 : 8, .imm2 = ops[n].vop, .d = (uint16_t)REG(0), .a = (uint16_t)REG(1), .b = (uint16_t)REG(2)};
+        int64_t min = ops[n].is_signed ? -(1ll << (bits - 1)) : 0, max = (int64_t)(ones(bits) >> ops[n].is_signed);
+        uint8_t expected[16];
+        bool saturates = false;
+        random_bytes(state + REG(0), 48);
+        if (r & 16) /* small operands; unsigned differences of equal ones */
+            for (unsigned k = 0; k < 16; k++)
+                state[REG(1) + k] &= 0x0f, state[REG(2) + k] = ops[n].subtract ? state[REG(1) + k] : state[REG(2) + k] & 0x0f;
+        for (unsigned k = 0; k < i.mem * 8u / bits; k++) {
+            int64_t a = (int64_t)extended(state + i.a, bits, k, ops[n].is_signed), b = (int64_t)extended(state + i.b, bits, k, ops[n].is_signed);
+            int64_t v = ops[n].subtract ? a - b : a + b;
+            saturates |= v < min || v > max;
+            put(expected, bits, k, (uint64_t)v);
+        }
+        uint8_t before[16];
+        memcpy(before, state + i.d, 16);
+        assert_int_equal(run(&i), !saturates);
+        assert_memory_equal(state + i.d, saturates ? before : expected, i.mem);
+        saturates ? left++ : done++;
+    }
+    assert_true(done > 500 && left > 500);
+}
+
 /* --- floating point: numbers as the host has them, and the fix-up for everything else --- */
 
 static void set_double(uint32_t off, double x) { memcpy(state + off, &x, 8); }
@@ -431,6 +469,46 @@ static void fix_up(void **unused UNUSED)
     }
 }
 
+/* Vectors of single precision: done inline exactly when flush-to-zero and default NaN cannot matter. */
+static bool special(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    bits &= 0x7fffffff;
+    return bits > 0x7f800000 || (bits != 0 && bits <= 0x00800000);
+}
+
+static void vectors(void **unused UNUSED)
+{
+    static const uint16_t vops[] = {IR_VOP_VFADD, IR_VOP_VFSUB, IR_VOP_VFMUL, IR_VOP_VFMLA, IR_VOP_VFMLS};
+    unsigned done = 0, left = 0;
+
+    for (unsigned r = 0; r < 8000; r++) {
+        unsigned n = r % ARRAY_LEN(vops), lanes = r & 8 ? 4 : 2;
+        struct ir_insn i = {.op = IR_OP_VOP, .mem = (uint16_t)(4 * lanes), .imm2 = vops[n] | (uint32_t)REG(8) << 16,
+                            .d = (uint16_t)REG(0), .a = (uint16_t)REG(1), .b = (uint16_t)REG(2)};
+        float x[3][4], want[4] = {0, 0, 0, 0};
+        bool fix = false;
+        for (unsigned k = 0; k < 12; k++) {
+            uint64_t v = random64();
+            uint32_t bits = v & 31 ? ((uint32_t)(v >> 32) & 0x807fffff) | (120 + (uint32_t)(v >> 8) % 16) << 23 : (v & 96) ? (uint32_t)(v >> 32) & 0x80ffffff : 0;
+            memcpy(&x[k / 4][k % 4], &bits, 4);
+        }
+        memcpy(state + REG(0), x, sizeof(x));
+        for (unsigned k = 0; k < lanes; k++) {
+            float d = x[0][k], a = x[1][k], b = x[2][k], product = a * b;
+            want[k] = n == 0 ? a + b : n == 1 ? a - b : n == 2 ? product : n == 3 ? d + product : d - product;
+            fix |= special(a) || special(b) || special(want[k]);
+            if (n >= 2)
+                fix |= (n > 2 && special(d)) || special(product) || (product == 0 && a != 0 && b != 0);
+        }
+        assert_int_equal(run(&i), !fix);
+        assert_memory_equal(state + i.d, fix ? x[0] : want, 4 * lanes);
+        fix ? left++ : done++;
+    }
+    assert_true(done > 1000 && left > 500);
+}
+
 static void compare(void **unused UNUSED)
 {
     static const struct {
@@ -487,7 +565,8 @@ static int teardown(void **unused UNUSED) { return munmap(code, 4096); }
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(elements), cmocka_unit_test(permutations), cmocka_unit_test(table_look_up), cmocka_unit_test(arithmetic),
+        cmocka_unit_test(elements), cmocka_unit_test(permutations), cmocka_unit_test(table_look_up), cmocka_unit_test(saturating), cmocka_unit_test(arithmetic),
+        cmocka_unit_test(vectors),
         cmocka_unit_test(fix_up),   cmocka_unit_test(compare),      cmocka_unit_test(conversions),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
