@@ -29,26 +29,24 @@ static inline void *neon_m(void *cpu, uint32_t imm) { return neon_reg(cpu, imm >
 static inline unsigned neon_bytes(uint32_t imm) { return imm & NEON_QUAD ? 16 : 8; }
 
 /*
- * Operations. Integer ones have a helper for each element size and signedness: index size (0..3 for 8..64 bits) + 4 when unsigned; NULL where there
- * is none. In "long" and "narrow" operations the size is that of the narrow side.
+ * Operations that are not, or not for all sizes, inline. Integer ones have a helper for each element size and signedness: index size (0..3 for 8..64
+ * bits) + 4 when unsigned; NULL where there is none. In "long" and "narrow" operations the size is that of the narrow side.
  */
 enum neon_op {
     /* d = n op m */
-    NEON_HADD, NEON_RHADD, NEON_HSUB, NEON_QADD, NEON_QSUB,
+    NEON_QADD, NEON_QSUB,
     NEON_SHL, NEON_QSHL, NEON_RSHL, NEON_QRSHL, /* m shifted by n */
-    NEON_ABD, NEON_ABA, NEON_PMUL, NEON_QDMULH, NEON_QRDMULH,
-    /* pairwise, doubleword */
-    NEON_PADD, NEON_PMAX, NEON_PMIN,
+    NEON_PMUL, NEON_QDMULH, NEON_QRDMULH,
     /* long: quad d, double n, m */
     NEON_ABDL, NEON_ABAL, NEON_QDMULL, NEON_QDMLAL, NEON_QDMLSL, NEON_PMULL,
     /* narrow: double d, quad n, m */
-    NEON_ADDHN, NEON_RADDHN, NEON_SUBHN, NEON_RSUBHN,
+    NEON_RADDHN, NEON_RSUBHN,
     /* shifts of m by an immediate (own) */
-    NEON_RSHR, NEON_RSRA, NEON_QSHLI, NEON_QSHLU,
+    NEON_QSHLI, NEON_QSHLU,
     /* narrowing ones: double d, quad m; unsigned index: result and operand unsigned; U: signed to unsigned */
-    NEON_RSHRN, NEON_QSHRN, NEON_QRSHRN, NEON_QSHRUN, NEON_QRSHRUN,
+    NEON_QSHRN, NEON_QRSHRN, NEON_QSHRUN, NEON_QRSHRUN,
     /* d = op m */
-    NEON_CLS, NEON_CLZ, NEON_CNT, NEON_QABS, NEON_QNEG, NEON_PADDL, NEON_PADAL, NEON_RECPE, NEON_RSQRTE,
+    NEON_CLS, NEON_CLZ, NEON_CNT, NEON_QABS, NEON_QNEG, NEON_RECPE, NEON_RSQRTE,
     NEON_OP_COUNT
 };
 

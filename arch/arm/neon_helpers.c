@@ -53,9 +53,6 @@ ELEMENT el_shift(const struct element *e, wide x, int s, bool round, bool sat)
 
 /* --- d = n op m --- */
 
-ELEMENT el_hadd(const struct element *e UNUSED, wide d UNUSED, wide n, wide m) { return (n + m) >> 1; }
-ELEMENT el_rhadd(const struct element *e UNUSED, wide d UNUSED, wide n, wide m) { return (n + m + 1) >> 1; }
-ELEMENT el_hsub(const struct element *e UNUSED, wide d UNUSED, wide n, wide m) { return (n - m) >> 1; }
 ELEMENT el_qadd(const struct element *e, wide d UNUSED, wide n, wide m) { return saturate(e, n + m); }
 ELEMENT el_qsub(const struct element *e, wide d UNUSED, wide n, wide m) { return saturate(e, n - m); }
 ELEMENT el_shl(const struct element *e, wide d UNUSED, wide n, wide m) { return el_shift(e, m, (int8_t)n, false, false); }
@@ -69,9 +66,6 @@ ELEMENT el_qrdmulh(const struct element *e, wide d UNUSED, wide n, wide m)
 {
     return saturate(e, (2 * n * m + ((wide)1 << (e->bits - 1))) >> e->bits);
 }
-ELEMENT el_add(const struct element *e UNUSED, wide d UNUSED, wide n, wide m) { return n + m; }
-ELEMENT el_max(const struct element *e UNUSED, wide d UNUSED, wide n, wide m) { return n > m ? n : m; }
-ELEMENT el_min(const struct element *e UNUSED, wide d UNUSED, wide n, wide m) { return n < m ? n : m; }
 ELEMENT el_pmul(const struct element *e UNUSED, wide d UNUSED, wide n, wide m)
 {
     uint32_t r = 0;
@@ -94,22 +88,17 @@ ELEMENT el_accumulate(const struct element *e, wide sum)
 ELEMENT el_qdmull(const struct element *e, wide d UNUSED, wide n, wide m) { return el_doubled(e, n, m); }
 ELEMENT el_qdmlal(const struct element *e, wide d, wide n, wide m) { return el_accumulate(e, d + el_doubled(e, n, m)); }
 ELEMENT el_qdmlsl(const struct element *e, wide d, wide n, wide m) { return el_accumulate(e, d - el_doubled(e, n, m)); }
-ELEMENT el_addhn(const struct element *e, wide d UNUSED, wide n, wide m) { return (n + m) >> e->bits; }
 ELEMENT el_raddhn(const struct element *e, wide d UNUSED, wide n, wide m) { return (n + m + ((wide)1 << (e->bits - 1))) >> e->bits; }
-ELEMENT el_subhn(const struct element *e, wide d UNUSED, wide n, wide m) { return (n - m) >> e->bits; }
 ELEMENT el_rsubhn(const struct element *e, wide d UNUSED, wide n, wide m) { return (n - m + ((wide)1 << (e->bits - 1))) >> e->bits; }
 
 /* --- d = op m, and shifts of m by an immediate --- */
 
-ELEMENT el_rshr(const struct element *e, wide d UNUSED, wide m) { return shift_right(m, e->own, true); }
-ELEMENT el_rsra(const struct element *e, wide d, wide m) { return d + shift_right(m, e->own, true); }
 ELEMENT el_qshli(const struct element *e, wide d UNUSED, wide m) { return el_shift(e, m, (int)e->own, false, true); }
 ELEMENT el_qshlu(const struct element *e, wide d UNUSED, wide m)
 {
     struct element u = {.c = e->c, .bits = e->bits};
     return el_shift(&u, m, (int)e->own, false, true);
 }
-ELEMENT el_rshrn(const struct element *e, wide d UNUSED, wide m) { return shift_right(m, e->own, true); }
 ELEMENT el_qshrn(const struct element *e, wide d UNUSED, wide m) { return saturate(e, shift_right(m, e->own, false)); }
 ELEMENT el_qrshrn(const struct element *e, wide d UNUSED, wide m) { return saturate(e, shift_right(m, e->own, true)); }
 ELEMENT el_qshrun(const struct element *e, wide d UNUSED, wide m)
@@ -172,35 +161,6 @@ ELEMENT el_rsqrte(const struct element *e UNUSED, wide d UNUSED, wide m) { retur
         return 0; \
     }
 
-/* Adjacent elements of n, then of m */
-#define OVER_PAIRS(fn, name, type) \
-    HELPER(name) \
-    { \
-        const struct element e = ELEMENT_OF(type); \
-        const type *n = neon_n(cpu, imm), *m = neon_m(cpu, imm); \
-        type r[8 / sizeof(type)]; \
-        const unsigned half = 4 / sizeof(type); \
-        for (unsigned k = 0; k < half; k++) { \
-            r[k] = (type)fn(&e, 0, n[2 * k], n[2 * k + 1]); \
-            r[half + k] = (type)fn(&e, 0, m[2 * k], m[2 * k + 1]); \
-        } \
-        memcpy(neon_d(cpu, imm), r, 8); \
-        return 0; \
-    }
-
-/* Adjacent elements added into wide ones; acc: added to d */
-#define OVER_PAIRS_LONG(name, dtype, mtype, acc) \
-    HELPER(name) \
-    { \
-        const mtype *m = neon_m(cpu, imm); \
-        dtype *d = neon_d(cpu, imm), r[16 / sizeof(dtype)]; \
-        unsigned size = neon_bytes(imm); \
-        for (unsigned k = 0; k < size / sizeof(dtype); k++) \
-            r[k] = (dtype)((wide)m[2 * k] + m[2 * k + 1] + ((acc) ? (wide)d[k] : 0)); \
-        memcpy(d, r, size); \
-        return 0; \
-    }
-
 #define SAME(fn, suffix, type)         OVER_THREE(fn, fn##_##suffix, type, type, type, neon_bytes(imm))
 #define LONG(fn, suffix, type, wtype)  OVER_THREE(fn, fn##l_##suffix, type, wtype, type, 16)
 #define NARROW(fn, suffix, type, wtype) OVER_THREE(fn, fn##_##suffix, type, type, wtype, 8)
@@ -211,12 +171,7 @@ ELEMENT el_rsqrte(const struct element *e UNUSED, wide d UNUSED, wide m) { retur
 #define SAME_U3(fn) SAME(fn, u8, uint8_t) SAME(fn, u16, uint16_t) SAME(fn, u32, uint32_t)
 #define SAME_6(fn)  SAME_S3(fn) SAME_U3(fn)
 #define SAME_8(fn)  SAME_6(fn) SAME(fn, s64, int64_t) SAME(fn, u64, uint64_t)
-#define PAIRS_6(fn) \
-    OVER_PAIRS(fn, fn##p_s8, int8_t) OVER_PAIRS(fn, fn##p_s16, int16_t) OVER_PAIRS(fn, fn##p_s32, int32_t) \
-    OVER_PAIRS(fn, fn##p_u8, uint8_t) OVER_PAIRS(fn, fn##p_u16, uint16_t) OVER_PAIRS(fn, fn##p_u32, uint32_t)
-#define LONG_6(fn) \
-    LONG(fn, s8, int8_t, int16_t) LONG(fn, s16, int16_t, int32_t) LONG(fn, s32, int32_t, int64_t) \
-    LONG(fn, u8, uint8_t, uint16_t) LONG(fn, u16, uint16_t, uint32_t) LONG(fn, u32, uint32_t, uint64_t)
+#define LONG_32(fn)  LONG(fn, s32, int32_t, int64_t) LONG(fn, u32, uint32_t, uint64_t)
 #define LONG_S2(fn)  LONG(fn, s16, int16_t, int32_t) LONG(fn, s32, int32_t, int64_t)
 #define NARROW_3(fn) NARROW(fn, s8, int8_t, int16_t) NARROW(fn, s16, int16_t, int32_t) NARROW(fn, s32, int32_t, int64_t)
 #define ONE_S3(fn)   ONE(fn, s8, int8_t) ONE(fn, s16, int16_t) ONE(fn, s32, int32_t)
@@ -225,33 +180,22 @@ ELEMENT el_rsqrte(const struct element *e UNUSED, wide d UNUSED, wide m) { retur
 #define ONE_NARROW_S3(fn) ONE_NARROW(fn, s8, int8_t, int16_t) ONE_NARROW(fn, s16, int16_t, int32_t) ONE_NARROW(fn, s32, int32_t, int64_t)
 #define ONE_NARROW_U3(fn) ONE_NARROW(fn, u8, uint8_t, uint16_t) ONE_NARROW(fn, u16, uint16_t, uint32_t) ONE_NARROW(fn, u32, uint32_t, uint64_t)
 
-SAME_6(el_hadd) SAME_6(el_rhadd) SAME_6(el_hsub)
 SAME_8(el_qadd) SAME_8(el_qsub)
 SAME_8(el_shl) SAME_8(el_qshl) SAME_8(el_rshl) SAME_8(el_qrshl)
-SAME_6(el_abd) SAME_6(el_aba)
 SAME(el_pmul, u8, uint8_t)
 SAME(el_qdmulh, s16, int16_t) SAME(el_qdmulh, s32, int32_t) SAME(el_qrdmulh, s16, int16_t) SAME(el_qrdmulh, s32, int32_t)
-PAIRS_6(el_max) PAIRS_6(el_min)
-OVER_PAIRS(el_add, el_addp_s8, int8_t) OVER_PAIRS(el_add, el_addp_s16, int16_t) OVER_PAIRS(el_add, el_addp_s32, int32_t)
-LONG_6(el_abd) LONG_6(el_aba)
+LONG_32(el_abd) LONG_32(el_aba)
 LONG_S2(el_qdmull) LONG_S2(el_qdmlal) LONG_S2(el_qdmlsl)
 LONG(el_pmul, u8, uint8_t, uint16_t)
-NARROW_3(el_addhn) NARROW_3(el_raddhn) NARROW_3(el_subhn) NARROW_3(el_rsubhn)
-ONE_8(el_rshr) ONE_8(el_rsra) ONE_8(el_qshli)
+NARROW_3(el_raddhn) NARROW_3(el_rsubhn)
+ONE_8(el_qshli)
 ONE_S3(el_qshlu) ONE(el_qshlu, s64, int64_t)
-ONE_NARROW_U3(el_rshrn)
 ONE_NARROW_S3(el_qshrn) ONE_NARROW_U3(el_qshrn) ONE_NARROW_S3(el_qrshrn) ONE_NARROW_U3(el_qrshrn)
 ONE_NARROW_S3(el_qshrun) ONE_NARROW_S3(el_qrshrun)
 ONE_S3(el_cls) ONE_S3(el_qabs) ONE_S3(el_qneg)
 ONE(el_clz, u8, uint8_t) ONE(el_clz, u16, uint16_t) ONE(el_clz, u32, uint32_t)
 ONE(el_cnt, u8, uint8_t)
 ONE(el_recpe, u32, uint32_t) ONE(el_rsqrte, u32, uint32_t)
-OVER_PAIRS_LONG(paddl_s8, int16_t, int8_t, false) OVER_PAIRS_LONG(paddl_s16, int32_t, int16_t, false)
-OVER_PAIRS_LONG(paddl_s32, int64_t, int32_t, false) OVER_PAIRS_LONG(paddl_u8, uint16_t, uint8_t, false)
-OVER_PAIRS_LONG(paddl_u16, uint32_t, uint16_t, false) OVER_PAIRS_LONG(paddl_u32, uint64_t, uint32_t, false)
-OVER_PAIRS_LONG(padal_s8, int16_t, int8_t, true) OVER_PAIRS_LONG(padal_s16, int32_t, int16_t, true)
-OVER_PAIRS_LONG(padal_s32, int64_t, int32_t, true) OVER_PAIRS_LONG(padal_u8, uint16_t, uint8_t, true)
-OVER_PAIRS_LONG(padal_u16, uint32_t, uint16_t, true) OVER_PAIRS_LONG(padal_u32, uint64_t, uint32_t, true)
 
 #define LIST_S3(fn) fn##_s8, fn##_s16, fn##_s32, NULL
 #define LIST_U3(fn) fn##_u8, fn##_u16, fn##_u32, NULL
@@ -261,38 +205,25 @@ OVER_PAIRS_LONG(padal_u16, uint32_t, uint16_t, true) OVER_PAIRS_LONG(padal_u32, 
 #define LIST_U8(fn) {NULL, NULL, NULL, NULL, fn##_u8}
 
 const ir_helper arm_neon_helpers[NEON_OP_COUNT][8] = {
-    [NEON_HADD] = LIST_6(el_hadd),
-    [NEON_RHADD] = LIST_6(el_rhadd),
-    [NEON_HSUB] = LIST_6(el_hsub),
     [NEON_QADD] = LIST_8(el_qadd),
     [NEON_QSUB] = LIST_8(el_qsub),
     [NEON_SHL] = LIST_8(el_shl),
     [NEON_QSHL] = LIST_8(el_qshl),
     [NEON_RSHL] = LIST_8(el_rshl),
     [NEON_QRSHL] = LIST_8(el_qrshl),
-    [NEON_ABD] = LIST_6(el_abd),
-    [NEON_ABA] = LIST_6(el_aba),
     [NEON_PMUL] = LIST_U8(el_pmul),
     [NEON_QDMULH] = LIST_S2(el_qdmulh),
     [NEON_QRDMULH] = LIST_S2(el_qrdmulh),
-    [NEON_PADD] = {LIST_S3(el_addp)},
-    [NEON_PMAX] = LIST_6(el_maxp),
-    [NEON_PMIN] = LIST_6(el_minp),
-    [NEON_ABDL] = LIST_6(el_abdl),
-    [NEON_ABAL] = LIST_6(el_abal),
+    [NEON_ABDL] = {[2] = el_abdl_s32, [4 + 2] = el_abdl_u32},
+    [NEON_ABAL] = {[2] = el_abal_s32, [4 + 2] = el_abal_u32},
     [NEON_QDMULL] = LIST_S2(el_qdmulll),
     [NEON_QDMLAL] = LIST_S2(el_qdmlall),
     [NEON_QDMLSL] = LIST_S2(el_qdmlsll),
     [NEON_PMULL] = LIST_U8(el_pmull),
-    [NEON_ADDHN] = {LIST_S3(el_addhn)},
     [NEON_RADDHN] = {LIST_S3(el_raddhn)},
-    [NEON_SUBHN] = {LIST_S3(el_subhn)},
     [NEON_RSUBHN] = {LIST_S3(el_rsubhn)},
-    [NEON_RSHR] = LIST_8(el_rshr),
-    [NEON_RSRA] = LIST_8(el_rsra),
     [NEON_QSHLI] = LIST_8(el_qshli),
     [NEON_QSHLU] = {el_qshlu_s8, el_qshlu_s16, el_qshlu_s32, el_qshlu_s64},
-    [NEON_RSHRN] = {NULL, NULL, NULL, NULL, LIST_U3(el_rshrn)},
     [NEON_QSHRN] = LIST_6(el_qshrn),
     [NEON_QRSHRN] = LIST_6(el_qrshrn),
     [NEON_QSHRUN] = {LIST_S3(el_qshrun)},
@@ -302,8 +233,6 @@ const ir_helper arm_neon_helpers[NEON_OP_COUNT][8] = {
     [NEON_CNT] = LIST_U8(el_cnt),
     [NEON_QABS] = {LIST_S3(el_qabs)},
     [NEON_QNEG] = {LIST_S3(el_qneg)},
-    [NEON_PADDL] = LIST_6(paddl),
-    [NEON_PADAL] = LIST_6(padal),
     [NEON_RECPE] = {[4 + 2] = el_recpe_u32},
     [NEON_RSQRTE] = {[4 + 2] = el_rsqrte_u32},
 };

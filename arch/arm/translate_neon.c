@@ -31,16 +31,16 @@ void tr_n_undef(struct arm_translator *t, const struct arm_insn *i)
 #define S_ALL  15u
 
 static const struct {
-    uint16_t vop, vop_u; /* for 8-bit elements, the others follow; 0: helper */
+    uint16_t vop, vop_u; /* for 8-bit elements, the others follow; 0: sequence (emit_sequence()) or helper */
     uint8_t helper;      /* enum neon_op, enum neon_fop for floats */
     uint8_t sizes;       /* allowed */
     bool unsized;        /* one vop for all */
     bool as_unsigned;    /* helper in the unsigned half although there is no U */
     bool doubleword;     /* no quad form */
 } same[TS_COUNT] = {
-    [TS_HADD] = {.helper = NEON_HADD, .sizes = S_8_32},
+    [TS_HADD] = {.sizes = S_8_32},
     [TS_QADD] = {.helper = NEON_QADD, .sizes = S_ALL},
-    [TS_RHADD] = {.helper = NEON_RHADD, .sizes = S_8_32},
+    [TS_RHADD] = {.sizes = S_8_32},
     [TS_AND] = {.vop = IR_VOP_AND, .unsized = true, .sizes = S_ALL},
     [TS_BIC] = {.vop = IR_VOP_BIC, .unsized = true, .sizes = S_ALL},
     [TS_ORR] = {.vop = IR_VOP_ORR, .unsized = true, .sizes = S_ALL},
@@ -49,7 +49,7 @@ static const struct {
     [TS_BSL] = {.vop = IR_VOP_BSL, .unsized = true, .sizes = S_ALL},
     [TS_BIT] = {.vop = IR_VOP_BIT, .unsized = true, .sizes = S_ALL},
     [TS_BIF] = {.vop = IR_VOP_BIF, .unsized = true, .sizes = S_ALL},
-    [TS_HSUB] = {.helper = NEON_HSUB, .sizes = S_8_32},
+    [TS_HSUB] = {.sizes = S_8_32},
     [TS_QSUB] = {.helper = NEON_QSUB, .sizes = S_ALL},
     [TS_CGT] = {.vop = IR_VOP_CGTS8, .vop_u = IR_VOP_CGTU8, .sizes = S_8_32},
     [TS_CGE] = {.vop = IR_VOP_CGES8, .vop_u = IR_VOP_CGEU8, .sizes = S_8_32},
@@ -59,8 +59,8 @@ static const struct {
     [TS_QRSHL] = {.helper = NEON_QRSHL, .sizes = S_ALL},
     [TS_MAX] = {.vop = IR_VOP_MAXS8, .vop_u = IR_VOP_MAXU8, .sizes = S_8_32},
     [TS_MIN] = {.vop = IR_VOP_MINS8, .vop_u = IR_VOP_MINU8, .sizes = S_8_32},
-    [TS_ABD] = {.helper = NEON_ABD, .sizes = S_8_32},
-    [TS_ABA] = {.helper = NEON_ABA, .sizes = S_8_32},
+    [TS_ABD] = {.sizes = S_8_32},
+    [TS_ABA] = {.sizes = S_8_32},
     [TS_ADD] = {.vop = IR_VOP_ADD8, .sizes = S_ALL},
     [TS_SUB] = {.vop = IR_VOP_SUB8, .sizes = S_ALL},
     [TS_TST] = {.vop = IR_VOP_CTST8, .sizes = S_8_32},
@@ -69,11 +69,11 @@ static const struct {
     [TS_MLS] = {.vop = IR_VOP_MLS8, .sizes = S_8_32},
     [TS_MUL] = {.vop = IR_VOP_MUL8, .sizes = S_8_32},
     [TS_PMUL] = {.helper = NEON_PMUL, .sizes = S8, .as_unsigned = true},
-    [TS_PMAX] = {.helper = NEON_PMAX, .sizes = S_8_32, .doubleword = true},
-    [TS_PMIN] = {.helper = NEON_PMIN, .sizes = S_8_32, .doubleword = true},
+    [TS_PMAX] = {.sizes = S_8_32, .doubleword = true},
+    [TS_PMIN] = {.sizes = S_8_32, .doubleword = true},
     [TS_QDMULH] = {.helper = NEON_QDMULH, .sizes = S16 | S32},
     [TS_QRDMULH] = {.helper = NEON_QRDMULH, .sizes = S16 | S32},
-    [TS_PADD] = {.helper = NEON_PADD, .sizes = S_8_32, .doubleword = true},
+    [TS_PADD] = {.sizes = S_8_32, .doubleword = true},
     [TS_FFMA] = {.helper = NEON_FFMA},
     [TS_FFMS] = {.helper = NEON_FFMS},
     [TS_FADD] = {.helper = NEON_FADD},
@@ -209,12 +209,12 @@ static const struct {
     [TD_ADDW] = {IR_VOP_ADDWS8, IR_VOP_ADDWU8, 0, WIDE, false},
     [TD_SUBL] = {IR_VOP_SUBLS8, IR_VOP_SUBLU8, 0, LONG, false},
     [TD_SUBW] = {IR_VOP_SUBWS8, IR_VOP_SUBWU8, 0, WIDE, false},
-    [TD_ADDHN] = {0, 0, NEON_ADDHN, NARROW, false},
+    [TD_ADDHN] = {IR_VOP_ADD16, IR_VOP_ADD16, 0, NARROW, false},
     [TD_RADDHN] = {0, 0, NEON_RADDHN, NARROW, false},
-    [TD_ABAL] = {0, 0, NEON_ABAL, LONG, false},
-    [TD_SUBHN] = {0, 0, NEON_SUBHN, NARROW, false},
+    [TD_ABAL] = {IR_VOP_SUBLS8, IR_VOP_SUBLU8, NEON_ABAL, LONG, false},
+    [TD_SUBHN] = {IR_VOP_SUB16, IR_VOP_SUB16, 0, NARROW, false},
     [TD_RSUBHN] = {0, 0, NEON_RSUBHN, NARROW, false},
-    [TD_ABDL] = {0, 0, NEON_ABDL, LONG, false},
+    [TD_ABDL] = {IR_VOP_SUBLS8, IR_VOP_SUBLU8, NEON_ABDL, LONG, false},
     [TD_MLAL] = {IR_VOP_MLALS8, IR_VOP_MLALU8, 0, LONG, false},
     [TD_QDMLAL] = {0, 0, NEON_QDMLAL, LONG, false},
     [TD_MLSL] = {IR_VOP_MLSLS8, IR_VOP_MLSLU8, 0, LONG, false},
@@ -226,7 +226,7 @@ static const struct {
 
 static ir_helper diff_helper(unsigned op, unsigned lg, bool u)
 {
-    return diff[op].vop ? NULL : arm_neon_helpers[diff[op].helper][lg + (u || diff[op].as_unsigned ? 4 : 0)];
+    return arm_neon_helpers[diff[op].helper][lg + (u || diff[op].as_unsigned ? 4 : 0)];
 }
 
 static bool diff_allowed(unsigned op, unsigned lg, bool u, unsigned d, unsigned n, unsigned m)
@@ -239,17 +239,18 @@ static bool diff_allowed(unsigned op, unsigned lg, bool u, unsigned d, unsigned 
 static void emit_diff(struct arm_translator *t, unsigned op, unsigned lg, bool u, unsigned d, unsigned n, unsigned m)
 {
     uint32_t x = off_scratch(2);
+    unsigned vop = (u ? diff[op].vop_u : diff[op].vop) + lg;
 
-    if (diff[op].vop) {
-        fp_vop(t, (u ? diff[op].vop_u : diff[op].vop) + lg, 16, off_reg(d), off_reg(n), off_reg(m), 0);
-    } else if (op == TD_ADDHN || op == TD_SUBHN) {
-        fp_vop(t, (op == TD_ADDHN ? IR_VOP_ADD16 : IR_VOP_SUB16) + lg, 16, x, off_reg(n), off_reg(m), 0);
+    if (op == TD_ADDHN || op == TD_SUBHN) { /* the high half of the sum */
+        fp_vop(t, vop, 16, x, off_reg(n), off_reg(m), 0);
         fp_vop(t, IR_VOP_SHRN8 + lg, 8, off_reg(d), x, IR_NONE, 8u << lg);
-    } else if ((op == TD_ABDL || op == TD_ABAL) && lg < 2) {
-        fp_vop(t, (u ? IR_VOP_SUBLU8 : IR_VOP_SUBLS8) + lg, 16, x, off_reg(n), off_reg(m), 0);
+    } else if ((op == TD_ABDL || op == TD_ABAL) && lg < 2) { /* the difference fits the wide element */
+        fp_vop(t, vop, 16, x, off_reg(n), off_reg(m), 0);
         fp_vop(t, IR_VOP_ABS16 + lg, 16, op == TD_ABDL ? off_reg(d) : x, x, IR_NONE, 0);
         if (op == TD_ABAL)
             fp_vop(t, IR_VOP_ADD16 + lg, 16, off_reg(d), off_reg(d), x, 0);
+    } else if (diff[op].vop && op != TD_ABDL && op != TD_ABAL) {
+        fp_vop(t, vop, 16, off_reg(d), off_reg(n), off_reg(m), 0);
     } else {
         call(t, diff_helper(op, lg, u), neon_pack(d, n, m, true, 0));
     }
@@ -318,19 +319,19 @@ void tr_n_shift_imm(struct arm_translator *t, const struct arm_insn *i)
     static const struct {
         uint16_t vop, vop_u; /* 0: helper */
         uint8_t helper;
-        bool left, as_unsigned;
+        bool left;
     } ops[] = {
         [SI_SHR] = {.vop = IR_VOP_SHRS8, .vop_u = IR_VOP_SHRU8},
         [SI_SRA] = {.vop = IR_VOP_SRAS8, .vop_u = IR_VOP_SRAU8},
-        [SI_RSHR] = {.helper = NEON_RSHR},
-        [SI_RSRA] = {.helper = NEON_RSRA},
+        [SI_RSHR] = {0}, /* rounding_shift() */
+        [SI_RSRA] = {0},
         [SI_SRI] = {.vop = IR_VOP_SRI8, .vop_u = IR_VOP_SRI8},
         [SI_SHL] = {.vop = IR_VOP_SHL8, .left = true},
         [SI_SLI] = {.vop = IR_VOP_SLI8, .vop_u = IR_VOP_SLI8, .left = true},
         [SI_QSHLU] = {.helper = NEON_QSHLU, .left = true},
         [SI_QSHL] = {.helper = NEON_QSHLI, .left = true},
         [SI_SHRN] = {.vop = IR_VOP_SHRN8},
-        [SI_RSHRN] = {.helper = NEON_RSHRN, .as_unsigned = true},
+        [SI_RSHRN] = {0},
         [SI_QSHRUN] = {.helper = NEON_QSHRUN},
         [SI_QRSHRUN] = {.helper = NEON_QRSHRUN},
         [SI_QSHRN] = {.helper = NEON_QSHRN},
@@ -363,7 +364,7 @@ void tr_n_shift_imm(struct arm_translator *t, const struct arm_insn *i)
         return;
     }
     if (!ops[op].vop) {
-        call(t, arm_neon_helpers[ops[op].helper][lg + (u || ops[op].as_unsigned ? 4 : 0)], neon_pack(d, 0, m, quad, amount));
+        call(t, arm_neon_helpers[ops[op].helper][lg + (u ? 4 : 0)], neon_pack(d, 0, m, quad, amount));
         return;
     }
     unsigned vop = (u ? ops[op].vop_u : ops[op].vop) + lg;
