@@ -65,7 +65,8 @@ static void two_operand(struct be *be, enum x86_alu op, bool commutes, uint16_t 
         alu_src(be, op, r, &s);
         return;
     }
-    if (d == a && value_is_mem(be, d) && (s.is_imm || s.o.is_reg)) {
+    /* In memory, unless the value is wanted in a register soon anyway. */
+    if (d == a && value_is_mem(be, d) && (s.is_imm || s.o.is_reg) && !value_read_soon(be, d)) {
         if (s.is_imm)
             x86_alu_mi(e, op, 4, global_mem(d), (int32_t)s.imm);
         else

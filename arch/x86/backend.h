@@ -126,6 +126,7 @@ struct opnd value_opnd(struct be *be, uint16_t v);           /* register if ther
 unsigned value_get(struct be *be, uint16_t v);               /* v in some register, not to be changed; locks */
 void value_copy_to(struct be *be, unsigned reg, uint16_t v); /* mov reg, v */
 bool value_dies(const struct be *be, uint16_t v);            /* a temporary read for the last time by this instruction */
+bool value_read_soon(const struct be *be, uint16_t v);         /* by one of the next few instructions */
 unsigned scratch_alloc(struct be *be);                       /* a free register; locked */
 unsigned scratch_alloc_keeping(struct be *be, unsigned a, unsigned b);
 void scratch_save_live(struct be *be);          /* temporaries read later go to their slots, and stay in registers too */

@@ -121,14 +121,28 @@ static void evict(struct be *be, unsigned r)
     unbind(be, r);
 }
 
+static bool reads(const struct ir_insn *i, uint16_t v)
+{
+    return i->op != IR_OP_VOP && (i->a == v || i->b == v || (i->d == v && reads_d(i)) || (i->d2 == v && reads_d2(i)));
+}
+
+bool value_read_soon(const struct be *be, uint16_t v)
+{
+    uint32_t end = be->index + 12 < be->b->n ? be->index + 12 : be->b->n;
+
+    for (uint32_t k = be->index + 1; k < end; k++)
+        if (reads(&be->b->insn[k], v))
+            return true;
+    return false;
+}
+
 /* Distance to the next instruction that reads v; used to choose what to evict. */
 static uint32_t next_use(struct be *be, uint16_t v)
 {
     uint32_t end = be->index + 40 < be->b->n ? be->index + 40 : be->b->n;
 
     for (uint32_t k = be->index; k < end; k++) {
-        const struct ir_insn *i = &be->b->insn[k];
-        if (i->op != IR_OP_VOP && (i->a == v || i->b == v || (i->d == v && reads_d(i)) || (i->d2 == v && reads_d2(i))))
+        if (reads(&be->b->insn[k], v))
             return k - be->index;
     }
     return UINT32_MAX;
