@@ -9,7 +9,10 @@
 #include <arch/arm/translate_int.h>
 #include <arch/arm/translate_neon.h>
 
-static uint32_t off_reg(unsigned r) { return off_d(r); } /* also of scratch numbers */
+static uint32_t off_reg(unsigned r)
+{
+    return off_d(r);
+} /* also of scratch numbers */
 
 static void call(struct arm_translator *t, ir_helper fn, uint32_t imm)
 {
@@ -103,7 +106,7 @@ static bool emit_sequence(struct arm_translator *t, unsigned op, unsigned lg, bo
     unsigned shr1 = (u ? IR_VOP_SHRU8 : IR_VOP_SHRS8) + lg, add = IR_VOP_ADD8 + lg, sub = IR_VOP_SUB8 + lg;
 
     switch (op) {
-    case TS_HADD: /* (n & m) + ((n ^ m) >> 1) */
+    case TS_HADD:  /* (n & m) + ((n ^ m) >> 1) */
     case TS_RHADD: /* (n | m) - ((n ^ m) >> 1) */
         fp_vop(t, op == TS_HADD ? IR_VOP_AND : IR_VOP_ORR, bytes, x, n, m, 0);
         fp_vop(t, IR_VOP_EOR, bytes, y, n, m, 0);
@@ -130,7 +133,8 @@ static bool emit_sequence(struct arm_translator *t, unsigned op, unsigned lg, bo
         fp_vop(t, IR_VOP_MOV, 8, x, n, IR_NONE, 0);
         fp_vop(t, IR_VOP_MOV, 8, y, m, IR_NONE, 0);
         fp_vop(t, IR_VOP_UZP8 + lg, 8, x, y, IR_NONE, 0);
-        fp_vop(t, op == TS_PADD ? add : (op == TS_PMAX ? (u ? IR_VOP_MAXU8 : IR_VOP_MAXS8) : (u ? IR_VOP_MINU8 : IR_VOP_MINS8)) + lg, 8, d, x, y, 0);
+        fp_vop(t, op == TS_PADD ? add : (op == TS_PMAX ? (u ? IR_VOP_MAXU8 : IR_VOP_MAXS8) : (u ? IR_VOP_MINU8 : IR_VOP_MINS8)) + lg, 8, d,
+               x, y, 0);
         return true;
     default:
         return false;
@@ -165,7 +169,8 @@ static void emit_same(struct arm_translator *t, unsigned op, unsigned lg, bool u
     unsigned vop;
 
     if (op >= TS_FIRST_FLOAT && !(t->flags & ARM_BF_VFP_RM) && (vop = inline_float(op, &mxcsr))) {
-        struct ir_insn *x = fp_vop(t, vop, bytes, off_reg(d), off_reg(n), off_reg(m), neon_pack(d, n, m, quad, mxcsr ? NEON_FIXUP_MXCSR : NEON_FIXUP));
+        struct ir_insn *x =
+            fp_vop(t, vop, bytes, off_reg(d), off_reg(n), off_reg(m), neon_pack(d, n, m, quad, mxcsr ? NEON_FIXUP_MXCSR : NEON_FIXUP));
         x->fn = arm_neon_fhelpers[same[op].helper];
         x->imm2 |= off_scratch(NEON_MXCSR_SLOT) << 16;
     } else if (op >= TS_FIRST_FLOAT) {
@@ -177,7 +182,8 @@ static void emit_same(struct arm_translator *t, unsigned op, unsigned lg, bool u
         fp_vop(t, vop + (same[op].unsized ? 0 : lg), bytes, off_reg(d), off_reg(n), off_reg(m), 0);
     } else if (saturating) {
         vop = (op == TS_QADD ? (u ? IR_VOP_QADDU8 : IR_VOP_QADDS8) : (u ? IR_VOP_QSUBU8 : IR_VOP_QSUBS8)) + lg;
-        fp_vop(t, vop, bytes, off_reg(d), off_reg(n), off_reg(m), neon_pack(d, n, m, quad, 0))->fn = arm_neon_helpers[same[op].helper][lg + (u ? 4 : 0)];
+        fp_vop(t, vop, bytes, off_reg(d), off_reg(n), off_reg(m), neon_pack(d, n, m, quad, 0))->fn =
+            arm_neon_helpers[same[op].helper][lg + (u ? 4 : 0)];
     } else if (!emit_sequence(t, op, lg, u, bytes, off_reg(d), off_reg(n), off_reg(m))) {
         call(t, arm_neon_helpers[same[op].helper][lg + (u || same[op].as_unsigned ? 4 : 0)], neon_pack(d, n, m, quad, 0));
     }
@@ -233,7 +239,8 @@ static bool diff_allowed(unsigned op, unsigned lg, bool u, unsigned d, unsigned 
 {
     if (!diff[op].vop && !diff_helper(op, lg, u))
         return false;
-    return !((diff[op].shape != NARROW ? d : 0) & 1) && !((diff[op].shape != LONG ? n : 0) & 1) && !((diff[op].shape == NARROW ? m : 0) & 1);
+    return !((diff[op].shape != NARROW ? d : 0) & 1) && !((diff[op].shape != LONG ? n : 0) & 1) &&
+           !((diff[op].shape == NARROW ? m : 0) & 1);
 }
 
 static void emit_diff(struct arm_translator *t, unsigned op, unsigned lg, bool u, unsigned d, unsigned n, unsigned m)

@@ -1,8 +1,8 @@
 /*
  * translate_neon_mem.c: VLD1-VLD4, VST1-VST4 to IR.
  *
- * Structures are loaded into scratch state as they lie in memory and taken apart there, or put together there and stored: all accesses that can fault
- * come before a register changes. Pairs use the unzip and zip operations, triples and quadruples a helper.
+ * Structures are loaded into scratch state as they lie in memory and taken apart there, or put together there and stored: all accesses that
+ * can fault come before a register changes. Pairs use the unzip and zip operations, triples and quadruples a helper.
  */
 #include <arch/arm/neon.h>
 #include <arch/arm/translate_fp.h>

@@ -12,16 +12,41 @@ struct misc {
 };
 
 /* Sizes an operation takes, as bits; what must be even besides (quad forms are checked for all) */
-#define EVEN_D   0x10u
-#define EVEN_M   0x20u
-#define FLOAT    0x40u /* F selects single precision: 32 bits only */
+#define EVEN_D 0x10u
+#define EVEN_M 0x20u
+#define FLOAT  0x40u /* F selects single precision: 32 bits only */
 
 static const uint8_t rules[] = {
-    [MI_REV64] = 7,    [MI_REV32] = 3,   [MI_REV16] = 1,   [MI_PADDL] = 7,     [MI_CLS] = 7,         [MI_CLZ] = 7,
-    [MI_CNT] = 1,      [MI_MVN] = 1,     [MI_PADAL] = 7,   [MI_QABS] = 7,      [MI_QNEG] = 7,        [MI_CGT0] = 7 | FLOAT,
-    [MI_CGE0] = 7 | FLOAT, [MI_CEQ0] = 7 | FLOAT, [MI_CLE0] = 7 | FLOAT, [MI_CLT0] = 7 | FLOAT, [MI_ABS] = 7 | FLOAT, [MI_NEG] = 7 | FLOAT,
-    [MI_SWP] = 1,      [MI_TRN] = 7,     [MI_UZP] = 7,     [MI_ZIP] = 7,       [MI_MOVN] = 7 | EVEN_M, [MI_QMOVUN] = 7 | EVEN_M,
-    [MI_QMOVN] = 7 | EVEN_M, [MI_SHLL] = 7 | EVEN_D, [MI_TO_HALF] = 2 | EVEN_M, [MI_FROM_HALF] = 2 | EVEN_D, [MI_RECPE] = 4, [MI_RSQRTE] = 4,
+    [MI_REV64] = 7,
+    [MI_REV32] = 3,
+    [MI_REV16] = 1,
+    [MI_PADDL] = 7,
+    [MI_CLS] = 7,
+    [MI_CLZ] = 7,
+    [MI_CNT] = 1,
+    [MI_MVN] = 1,
+    [MI_PADAL] = 7,
+    [MI_QABS] = 7,
+    [MI_QNEG] = 7,
+    [MI_CGT0] = 7 | FLOAT,
+    [MI_CGE0] = 7 | FLOAT,
+    [MI_CEQ0] = 7 | FLOAT,
+    [MI_CLE0] = 7 | FLOAT,
+    [MI_CLT0] = 7 | FLOAT,
+    [MI_ABS] = 7 | FLOAT,
+    [MI_NEG] = 7 | FLOAT,
+    [MI_SWP] = 1,
+    [MI_TRN] = 7,
+    [MI_UZP] = 7,
+    [MI_ZIP] = 7,
+    [MI_MOVN] = 7 | EVEN_M,
+    [MI_QMOVUN] = 7 | EVEN_M,
+    [MI_QMOVN] = 7 | EVEN_M,
+    [MI_SHLL] = 7 | EVEN_D,
+    [MI_TO_HALF] = 2 | EVEN_M,
+    [MI_FROM_HALF] = 2 | EVEN_D,
+    [MI_RECPE] = 4,
+    [MI_RSQRTE] = 4,
     [MI_CVT] = 4,
 };
 
@@ -79,7 +104,11 @@ static void pairwise_long(struct arm_translator *t, const struct misc *x, bool a
 
 void tr_n_misc(struct arm_translator *t, const struct arm_insn *i)
 {
-    const struct misc x = {.lg = ARM_F(i, 's'), .d = reg_d(i, 'd', 'D'), .m = reg_d(i, 'm', 'M'), .quad = ARM_F(i, 'Q'), .u = ARM_F(i, 'U'),
+    const struct misc x = {.lg = ARM_F(i, 's'),
+                           .d = reg_d(i, 'd', 'D'),
+                           .m = reg_d(i, 'm', 'M'),
+                           .quad = ARM_F(i, 'Q'),
+                           .u = ARM_F(i, 'U'),
                            .f = ARM_F(i, 'F')};
     unsigned op = i->row->arg;
 

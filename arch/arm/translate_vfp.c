@@ -36,13 +36,23 @@ struct ir_insn *fp_vop(struct arm_translator *t, enum ir_vop vop, unsigned bytes
     return x;
 }
 
-static bool is_double(const struct arm_insn *i) { return ARM_F(i, 'z'); }
+static bool is_double(const struct arm_insn *i)
+{
+    return ARM_F(i, 'z');
+}
 
-static unsigned fp_reg(const struct arm_insn *i, bool dbl, char v, char top) { return dbl ? reg_d(i, v, top) : reg_s(i, v, top); }
-static uint32_t fp_off_of(bool dbl, unsigned r) { return dbl ? off_d(r) : off_s(r); }
+static unsigned fp_reg(const struct arm_insn *i, bool dbl, char v, char top)
+{
+    return dbl ? reg_d(i, v, top) : reg_s(i, v, top);
+}
+static uint32_t fp_off_of(bool dbl, unsigned r)
+{
+    return dbl ? off_d(r) : off_s(r);
+}
 
 /* Inline operation with `fn` as fix-up, or the helper alone. */
-static void op_or_helper(struct arm_translator *t, enum ir_vop vop, unsigned bytes, uint32_t d, uint32_t a, uint32_t b, ir_helper fn, uint32_t imm)
+static void op_or_helper(struct arm_translator *t, enum ir_vop vop, unsigned bytes, uint32_t d, uint32_t a, uint32_t b, ir_helper fn,
+                         uint32_t imm)
 {
     if (t->flags & ARM_BF_VFP_RM)
         tr_call(t, fn, IR_NONE, IR_NONE, IR_NONE, imm, 0, 0);
@@ -53,12 +63,13 @@ static void op_or_helper(struct arm_translator *t, enum ir_vop vop, unsigned byt
 void tr_v_arith(struct arm_translator *t, const struct arm_insn *i)
 {
     static const uint16_t vops[] = {
-        [VFP_ADD] = IR_VOP_FADD,   [VFP_SUB] = IR_VOP_FSUB,   [VFP_MUL] = IR_VOP_FMUL,   [VFP_NMUL] = IR_VOP_FNMUL, [VFP_DIV] = IR_VOP_FDIV,
-        [VFP_SQRT] = IR_VOP_FSQRT, [VFP_MLA] = IR_VOP_FMLA,   [VFP_MLS] = IR_VOP_FMLS,   [VFP_NMLA] = IR_VOP_FNMLA, [VFP_NMLS] = IR_VOP_FNMLS,
-        [VFP_FMA] = IR_VOP_FFMA,   [VFP_FMS] = IR_VOP_FFMS,   [VFP_FNMA] = IR_VOP_FFNMA, [VFP_FNMS] = IR_VOP_FFNMS,
+        [VFP_ADD] = IR_VOP_FADD,   [VFP_SUB] = IR_VOP_FSUB, [VFP_MUL] = IR_VOP_FMUL,   [VFP_NMUL] = IR_VOP_FNMUL, [VFP_DIV] = IR_VOP_FDIV,
+        [VFP_SQRT] = IR_VOP_FSQRT, [VFP_MLA] = IR_VOP_FMLA, [VFP_MLS] = IR_VOP_FMLS,   [VFP_NMLA] = IR_VOP_FNMLA, [VFP_NMLS] = IR_VOP_FNMLS,
+        [VFP_FMA] = IR_VOP_FFMA,   [VFP_FMS] = IR_VOP_FFMS, [VFP_FNMA] = IR_VOP_FFNMA, [VFP_FNMS] = IR_VOP_FFNMS,
     };
     bool dbl = is_double(i);
-    unsigned op = i->row->arg, d = fp_reg(i, dbl, 'd', 'D'), n = op == VFP_SQRT ? 0 : fp_reg(i, dbl, 'n', 'N'), m = fp_reg(i, dbl, 'm', 'M');
+    unsigned op = i->row->arg, d = fp_reg(i, dbl, 'd', 'D'), n = op == VFP_SQRT ? 0 : fp_reg(i, dbl, 'n', 'N'),
+             m = fp_reg(i, dbl, 'm', 'M');
     uint32_t a = op == VFP_SQRT ? m : n;
 
     fp_check(t);
@@ -145,8 +156,8 @@ void tr_v_from_int(struct arm_translator *t, const struct arm_insn *i)
     bool dbl = is_double(i);
 
     fp_check(t);
-    fp_vop(t, ARM_F(i, 's') ? IR_VOP_FFROMS : IR_VOP_FFROMU, dbl ? 8 : 4, fp_off_of(dbl, fp_reg(i, dbl, 'd', 'D')), off_s(reg_s(i, 'm', 'M')),
-           IR_NONE, 0);
+    fp_vop(t, ARM_F(i, 's') ? IR_VOP_FFROMS : IR_VOP_FFROMU, dbl ? 8 : 4, fp_off_of(dbl, fp_reg(i, dbl, 'd', 'D')),
+           off_s(reg_s(i, 'm', 'M')), IR_NONE, 0);
 }
 
 void tr_v_fixed(struct arm_translator *t, const struct arm_insn *i)
@@ -167,7 +178,10 @@ void tr_v_fixed(struct arm_translator *t, const struct arm_insn *i)
 
 #define REG_FPSCR 1
 
-static bool sys_reg_exists(unsigned r) { return r == 0 || r == 6 || r == 7 || r == 8; /* FPSID, MVFR1, MVFR0, FPEXC */ }
+static bool sys_reg_exists(unsigned r)
+{
+    return r == 0 || r == 6 || r == 7 || r == 8; /* FPSID, MVFR1, MVFR0, FPEXC */
+}
 
 void tr_v_vmrs(struct arm_translator *t, const struct arm_insn *i)
 {

@@ -1,13 +1,16 @@
 /*
  * translate_vfp_mem.c: VFP loads, stores and register transfers to IR.
  *
- * Registers are one little-endian array, so consecutive ones move 16 bytes at a time. Big-endian data is reversed element by element after a load,
- * or in scratch state before a store. All accesses come before the write-back: an instruction that faults can be restarted.
+ * Registers are one little-endian array, so consecutive ones move 16 bytes at a time. Big-endian data is reversed element by element after
+ * a load, or in scratch state before a store. All accesses come before the write-back: an instruction that faults can be restarted.
  */
 #include <arch/arm/translate_fp.h>
 #include <arch/arm/translate_int.h>
 
-static enum ir_vop reverse_bytes(unsigned esize) { return esize == 2 ? IR_VOP_REV16_8 : esize == 4 ? IR_VOP_REV32_8 : IR_VOP_REV64_8; }
+static enum ir_vop reverse_bytes(unsigned esize)
+{
+    return esize == 2 ? IR_VOP_REV16_8 : esize == 4 ? IR_VOP_REV32_8 : IR_VOP_REV64_8;
+}
 
 static struct ir_insn *access_state(struct arm_translator *t, enum ir_op op, unsigned bytes, uint32_t off, uint16_t base, uint32_t imm)
 {
@@ -20,7 +23,10 @@ static struct ir_insn *access_state(struct arm_translator *t, enum ir_op op, uns
     return x;
 }
 
-static bool reversed(const struct arm_translator *t, unsigned esize) { return t->flags & ARM_BF_BE && esize > 1; }
+static bool reversed(const struct arm_translator *t, unsigned esize)
+{
+    return t->flags & ARM_BF_BE && esize > 1;
+}
 
 void fp_load(struct arm_translator *t, unsigned bytes, unsigned esize, uint32_t off, uint16_t base, uint32_t imm)
 {

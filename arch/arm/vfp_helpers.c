@@ -2,16 +2,16 @@
  * vfp_helpers.c: exact VFP operations, and the system registers of VFP.
  *
  * Called when FPSCR asks for other than default behaviour, for rare operations, and as fix-up of inline ones (see vfp.h). The arithmetic is
- * integer arithmetic (vfp_soft.h). Exceptions accumulate in two places: in arm_cpu.fpscr, from here, and in the host's MXCSR, from inline code;
- * the FPSCR as read is the union.
+ * integer arithmetic (vfp_soft.h). Exceptions accumulate in two places: in arm_cpu.fpscr, from here, and in the host's MXCSR, from inline
+ * code; the FPSCR as read is the union.
  */
 #include <arch/arm/vfp.h>
 
-#define MXCSR_IE 0x01u
-#define MXCSR_ZE 0x04u
-#define MXCSR_OE 0x08u
-#define MXCSR_UE 0x10u
-#define MXCSR_PE 0x20u
+#define MXCSR_IE    0x01u
+#define MXCSR_ZE    0x04u
+#define MXCSR_OE    0x08u
+#define MXCSR_UE    0x10u
+#define MXCSR_PE    0x20u
 #define MXCSR_MASKS 0x1f80u
 #define MXCSR_DAZ   0x0040u
 #define MXCSR_FTZ   0x8000u
@@ -91,7 +91,10 @@ uint32_t arm_vfp_sys_write(void *cpu, uint32_t value, uint32_t b UNUSED, uint32_
 
 /* --- arithmetic --- */
 
-static uint64_t get(struct arm_cpu *c, enum fp_fmt f, unsigned r) { return f == FP64 ? c->d[r] : *vfp_s(c, r); }
+static uint64_t get(struct arm_cpu *c, enum fp_fmt f, unsigned r)
+{
+    return f == FP64 ? c->d[r] : *vfp_s(c, r);
+}
 
 static void put(struct arm_cpu *c, enum fp_fmt f, unsigned r, uint64_t x)
 {
@@ -101,7 +104,10 @@ static void put(struct arm_cpu *c, enum fp_fmt f, unsigned r, uint64_t x)
         *vfp_s(c, r) = (uint32_t)x;
 }
 
-static enum fp_fmt fmt_of(uint32_t imm) { return imm & VFP_DOUBLE ? FP64 : FP32; }
+static enum fp_fmt fmt_of(uint32_t imm)
+{
+    return imm & VFP_DOUBLE ? FP64 : FP32;
+}
 
 static uint64_t arith(struct fp_env *e, enum fp_fmt f, enum vfp_op op, uint64_t d, uint64_t n, uint64_t m)
 {

@@ -1,8 +1,8 @@
 /*
  * vfp_soft.c: exact ARM floating point on integers (see vfp_soft.h).
  *
- * A finite operand is unpacked to a 64-bit significand with its top bit set and an exponent: value = frac * 2^exp. Each operation builds an exact
- * (or sticky: lowest bit set when something non-zero lies below) significand of up to 128 bits, and round_pack() rounds once.
+ * A finite operand is unpacked to a 64-bit significand with its top bit set and an exponent: value = frac * 2^exp. Each operation builds an
+ * exact (or sticky: lowest bit set when something non-zero lies below) significand of up to 128 bits, and round_pack() rounds once.
  */
 #include <arch/arm/vfp_soft.h>
 
@@ -21,21 +21,42 @@ struct unpacked {
     uint64_t frac; /* top bit set when FINITE */
 };
 
-static uint64_t exp_field_max(enum fp_fmt f) { return (1ull << formats[f].ebits) - 1; }
-static int exp_bias(enum fp_fmt f) { return (1 << (formats[f].ebits - 1)) - 1; }
-static enum fp_round rounding(const struct fp_env *e) { return (enum fp_round)(e->fpscr >> 22 & 3); }
+static uint64_t exp_field_max(enum fp_fmt f)
+{
+    return (1ull << formats[f].ebits) - 1;
+}
+static int exp_bias(enum fp_fmt f)
+{
+    return (1 << (formats[f].ebits - 1)) - 1;
+}
+static enum fp_round rounding(const struct fp_env *e)
+{
+    return (enum fp_round)(e->fpscr >> 22 & 3);
+}
 
 static uint64_t pack(enum fp_fmt f, bool sign, uint64_t exp, uint64_t frac)
 {
     return (sign ? fp_sign_bit(f) : 0) | exp << formats[f].fbits | frac;
 }
 
-static uint64_t pack_inf(enum fp_fmt f, bool sign) { return pack(f, sign, exp_field_max(f), 0); }
-static uint64_t pack_zero(enum fp_fmt f, bool sign) { return pack(f, sign, 0, 0); }
+static uint64_t pack_inf(enum fp_fmt f, bool sign)
+{
+    return pack(f, sign, exp_field_max(f), 0);
+}
+static uint64_t pack_zero(enum fp_fmt f, bool sign)
+{
+    return pack(f, sign, 0, 0);
+}
 
-uint64_t fp_default_nan(enum fp_fmt f) { return pack(f, false, exp_field_max(f), 1ull << (formats[f].fbits - 1)); }
+uint64_t fp_default_nan(enum fp_fmt f)
+{
+    return pack(f, false, exp_field_max(f), 1ull << (formats[f].fbits - 1));
+}
 
-bool fp_is_nan(enum fp_fmt f, uint64_t x) { return fp_abs(f, x) > pack_inf(f, false); }
+bool fp_is_nan(enum fp_fmt f, uint64_t x)
+{
+    return fp_abs(f, x) > pack_inf(f, false);
+}
 
 static struct unpacked unpack(struct fp_env *e, enum fp_fmt f, uint64_t x)
 {
@@ -186,7 +207,10 @@ static bool unpack2(struct fp_env *e, enum fp_fmt f, uint64_t a, uint64_t b, str
 
 /* --- arithmetic --- */
 
-static uint64_t exact_zero(const struct fp_env *e, enum fp_fmt f) { return pack_zero(f, rounding(e) == FP_RM); }
+static uint64_t exact_zero(const struct fp_env *e, enum fp_fmt f)
+{
+    return pack_zero(f, rounding(e) == FP_RM);
+}
 
 /* Sum of two finite values whose significands have bits 127 and 126 clear. */
 static uint64_t sum(struct fp_env *e, enum fp_fmt f, bool sign_a, int exp_a, u128 a, bool sign_b, int exp_b, u128 b)
@@ -385,8 +409,14 @@ static uint64_t pick(struct fp_env *e, enum fp_fmt f, uint64_t a, uint64_t b, bo
     return k ? b : a;
 }
 
-uint64_t fp_max(struct fp_env *e, enum fp_fmt f, uint64_t a, uint64_t b) { return pick(e, f, a, b, true); }
-uint64_t fp_min(struct fp_env *e, enum fp_fmt f, uint64_t a, uint64_t b) { return pick(e, f, a, b, false); }
+uint64_t fp_max(struct fp_env *e, enum fp_fmt f, uint64_t a, uint64_t b)
+{
+    return pick(e, f, a, b, true);
+}
+uint64_t fp_min(struct fp_env *e, enum fp_fmt f, uint64_t a, uint64_t b)
+{
+    return pick(e, f, a, b, false);
+}
 
 unsigned fp_compare(struct fp_env *e, enum fp_fmt f, uint64_t a, uint64_t b, bool quiet_invalid)
 {

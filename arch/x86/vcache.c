@@ -89,7 +89,11 @@ void x86_vcache_reload(struct x86_emitter *e, const struct x86_vcache *c)
 {
     for (unsigned k = 0; k < X86_VCACHE_REGS; k++)
         if (c->bytes[k])
-            x86_v_rm(e, c->bytes[k] == 16 ? X86_VMOVDQU : c->bytes[k] == 8 ? X86_VMOVQ : X86_VMOVSS, X86_VCACHE_FIRST + k, x86_state(c->off[k]));
+            x86_v_rm(e,
+                     c->bytes[k] == 16  ? X86_VMOVDQU
+                     : c->bytes[k] == 8 ? X86_VMOVQ
+                                        : X86_VMOVSS,
+                     X86_VCACHE_FIRST + k, x86_state(c->off[k]));
 }
 
 /* --- state operands of vector operations --- */

@@ -1,7 +1,8 @@
 /*
  * vop.c: lowering of the IR's vector operations to AVX code on CPU state in memory.
  *
- * One row an operation: a lowering function, and what distinguishes it from its siblings. Operands are loaded, combined in xmm0-xmm4, stored.
+ * One row an operation: a lowering function, and what distinguishes it from its siblings. Operands are loaded, combined in xmm0-xmm4,
+ * stored.
  */
 #include <arch/x86/vop_impl.h>
 
@@ -15,42 +16,17 @@ void vop_zero(struct x86_emitter *e, unsigned x)
     x86_v_rrr(e, X86_VPXOR, x, x, x);
 }
 
-/* The 32-bit pattern in every word of x; clobbers rax. */
-static void broadcast32(struct x86_emitter *e, unsigned x, uint32_t pattern)
+void vop_broadcast32(struct x86_emitter *e, unsigned x, uint32_t pattern)
 {
     x86_mov_ri(e, X86_RAX, pattern);
     x86_v_rr(e, X86_VMOVD_XG, x, X86_RAX);
     x86_v_rr(e, X86_VPBROADCASTD, x, x);
 }
 
-static void constant128(struct x86_emitter *e, unsigned x, uint64_t lo, uint64_t hi)
-{
-    x86_mov_ri64(e, X86_RAX, lo);
-    x86_v_rr(e, X86_VMOVD_XG | X86_VW, x, X86_RAX);
-    x86_mov_ri64(e, X86_RAX, hi);
-    x86_v_rrri(e, X86_VPINSRQ, x, x, X86_RAX, 1);
-}
-
-static void load_ab(struct x86_emitter *e, const struct ir_insn *i)
+void vop_load_ab(struct x86_emitter *e, const struct ir_insn *i)
 {
     vop_load(e, i->mem, X0, i->a);
     vop_load(e, i->mem, X1, i->b);
-}
-
-static void store_high(struct x86_emitter *e, uint32_t off, unsigned x)
-{
-    x86_v_mr(e, X86_VMOVHPS_ST, x86_state(off), x);
-    vop_written(e, 8, off);
-}
-
-/* Store both halves of a double-size result to d and a, or two full ones. */
-static void store_pair(struct x86_emitter *e, const struct ir_insn *i, unsigned lo, unsigned hi)
-{
-    vop_store(e, i->mem, i->d, lo);
-    if (i->mem == 16)
-        vop_store(e, 16, i->a, hi);
-    else
-        store_high(e, i->a, lo);
 }
 
 /* --- bitwise --- */
@@ -79,14 +55,14 @@ static void lower_bin(struct x86_emitter *e, const struct ir_insn *i, const stru
 
 static void lower_bic(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
 {
-    load_ab(e, i);
+    vop_load_ab(e, i);
     x86_v_rrr(e, X86_VPANDN, X0, X1, X0);
     vop_store(e, i->mem, i->d, X0);
 }
 
 static void lower_orn(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
 {
-    load_ab(e, i);
+    vop_load_ab(e, i);
     vop_ones(e, X2);
     x86_v_rrr(e, X86_VPXOR, X1, X1, X2);
     x86_v_rrr(e, X86_VPOR, X0, X0, X1);
@@ -112,21 +88,21 @@ static void select_bits(struct x86_emitter *e, const struct ir_insn *i, unsigned
 
 static void lower_bsl(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
 {
-    load_ab(e, i);
+    vop_load_ab(e, i);
     vop_load(e, i->mem, X2, i->d);
     select_bits(e, i, X2, X0, X1);
 }
 
 static void lower_bit(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
 {
-    load_ab(e, i);
+    vop_load_ab(e, i);
     vop_load(e, i->mem, X2, i->d);
     select_bits(e, i, X1, X0, X2);
 }
 
 static void lower_bif(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
 {
-    load_ab(e, i);
+    vop_load_ab(e, i);
     vop_load(e, i->mem, X2, i->d);
     select_bits(e, i, X1, X2, X0);
 }
@@ -168,7 +144,7 @@ static void multiply(struct x86_emitter *e, unsigned esize)
 /* opc: how the product joins d (0: it does not); opc2 non-zero: d - product */
 static void lower_mul(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_ab(e, i);
+    vop_load_ab(e, i);
     multiply(e, r->esize);
     if (r->opc) {
         vop_load(e, i->mem, X1, i->d);
@@ -196,7 +172,7 @@ static void invert_and_store(struct x86_emitter *e, const struct ir_insn *i)
 
 static void lower_tst(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_ab(e, i);
+    vop_load_ab(e, i);
     x86_v_rrr(e, X86_VPAND, X0, X0, X1);
     vop_zero(e, X1);
     x86_v_rrr(e, r->opc, X0, X0, X1);
@@ -206,7 +182,7 @@ static void lower_tst(struct x86_emitter *e, const struct ir_insn *i, const stru
 /* a >= b: not b > a */
 static void lower_cges(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_ab(e, i);
+    vop_load_ab(e, i);
     x86_v_rrr(e, r->opc, X0, X1, X0);
     invert_and_store(e, i);
 }
@@ -214,7 +190,7 @@ static void lower_cges(struct x86_emitter *e, const struct ir_insn *i, const str
 /* a > b unsigned: not min(a, b) == a */
 static void lower_cgtu(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_ab(e, i);
+    vop_load_ab(e, i);
     x86_v_rrr(e, r->opc, X1, X0, X1);
     x86_v_rrr(e, r->opc2, X0, X0, X1);
     invert_and_store(e, i);
@@ -223,7 +199,7 @@ static void lower_cgtu(struct x86_emitter *e, const struct ir_insn *i, const str
 /* a >= b unsigned: max(a, b) == a */
 static void lower_cgeu(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_ab(e, i);
+    vop_load_ab(e, i);
     x86_v_rrr(e, r->opc, X1, X0, X1);
     x86_v_rrr(e, r->opc2, X0, X0, X1);
     vop_store(e, i->mem, i->d, X0);
@@ -232,7 +208,7 @@ static void lower_cgeu(struct x86_emitter *e, const struct ir_insn *i, const str
 /* Saturating opc equals wrapping opc2 unless an element saturates. */
 static void lower_saturating(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_ab(e, i);
+    vop_load_ab(e, i);
     x86_v_rrr(e, r->opc2, X2, X0, X1);
     x86_v_rrr(e, r->opc, X0, X0, X1);
     x86_v_rrr(e, X86_VPCMPEQB, X2, X2, X0);
@@ -244,15 +220,19 @@ static void lower_saturating(struct x86_emitter *e, const struct ir_insn *i, con
 
 /* --- shifts by an immediate --- */
 
-static uint32_t shl_opc(unsigned esize) { return esize == 64 ? X86_VPSLLQ_I : esize == 32 ? X86_VPSLLD_I : X86_VPSLLW_I; }
-static uint32_t shr_opc(unsigned esize) { return esize == 64 ? X86_VPSRLQ_I : esize == 32 ? X86_VPSRLD_I : X86_VPSRLW_I; }
-static uint32_t add_opc(unsigned esize) { return esize == 64 ? X86_VPADDQ : esize == 32 ? X86_VPADDD : esize == 16 ? X86_VPADDW : X86_VPADDB; }
-static uint32_t sub_opc(unsigned esize) { return esize == 64 ? X86_VPSUBQ : esize == 32 ? X86_VPSUBD : esize == 16 ? X86_VPSUBW : X86_VPSUBB; }
+static uint32_t add_opc(unsigned esize)
+{
+    return esize == 64 ? X86_VPADDQ : esize == 32 ? X86_VPADDD : esize == 16 ? X86_VPADDW : X86_VPADDB;
+}
+static uint32_t sub_opc(unsigned esize)
+{
+    return esize == 64 ? X86_VPSUBQ : esize == 32 ? X86_VPSUBD : esize == 16 ? X86_VPSUBW : X86_VPSUBB;
+}
 
 /* Zero bits of every byte of x that are not in `keep`; clobbers x3. */
 static void mask_bytes(struct x86_emitter *e, unsigned x, unsigned keep)
 {
-    broadcast32(e, X3, (keep & 0xff) * 0x01010101u);
+    vop_broadcast32(e, X3, (keep & 0xff) * 0x01010101u);
     x86_v_rrr(e, X86_VPAND, x, x, X3);
 }
 
@@ -281,7 +261,7 @@ static void sar(struct x86_emitter *e, unsigned esize, unsigned x, unsigned n)
     /* Extend the sign from where it has gone: (x ^ s) - s. */
     shr(e, esize, x, n);
     if (esize == 8) {
-        broadcast32(e, X3, (0x80u >> n) * 0x01010101u);
+        vop_broadcast32(e, X3, (0x80u >> n) * 0x01010101u);
     } else {
         x86_mov_ri64(e, X86_RAX, 1ull << (63 - n));
         x86_v_rr(e, X86_VMOVD_XG | X86_VW, X3, X86_RAX);
@@ -344,260 +324,26 @@ static void lower_sri(struct x86_emitter *e, const struct ir_insn *i, const stru
     vop_store(e, i->mem, i->d, X0);
 }
 
-/* --- permutations --- */
-
-static void lower_rev16_8(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
-{
-    vop_load(e, i->mem, X0, i->a);
-    x86_v_shift(e, X86_VPSLLW_I, X1, X0, 8);
-    x86_v_shift(e, X86_VPSRLW_I, X0, X0, 8);
-    x86_v_rrr(e, X86_VPOR, X0, X0, X1);
-    vop_store(e, i->mem, i->d, X0);
-}
-
-/* Bytes in reverse within `esize` bits. */
-static void lower_rev_bytes(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    if (i->mem < 16) {
-        x86_mov_rm(e, i->mem, X86_RAX, x86_state(i->a));
-        x86_bswap(e, i->mem, X86_RAX);
-        if (i->mem == 8 && r->esize == 32)
-            x86_rorx_rr(e, 8, X86_RAX, X86_RAX, 32);
-        x86_mov_mr(e, i->mem, x86_state(i->d), X86_RAX);
-        vop_written(e, i->mem, i->d);
-        return;
-    }
-    if (r->esize == 32)
-        constant128(e, X1, 0x0405060700010203, 0x0c0d0e0f08090a0b);
-    else
-        constant128(e, X1, 0x0001020304050607, 0x08090a0b0c0d0e0f);
-    vop_load(e, 16, X0, i->a);
-    x86_v_rrr(e, X86_VPSHUFB, X0, X0, X1);
-    vop_store(e, 16, i->d, X0);
-}
-
-/* Halfwords permuted in each 64 bits as opc2 says */
-static void lower_shuffle16(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    vop_load(e, i->mem, X0, i->a);
-    x86_v_rri(e, X86_VPSHUFLW, X0, X0, r->opc2);
-    if (i->mem == 16)
-        x86_v_rri(e, X86_VPSHUFHW, X0, X0, r->opc2);
-    vop_store(e, i->mem, i->d, X0);
-}
-
-static void lower_rev64_32(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
-{
-    vop_load(e, i->mem, X0, i->a);
-    x86_v_rri(e, X86_VPSHUFD, X0, X0, 0xb1);
-    vop_store(e, i->mem, i->d, X0);
-}
-
-static void lower_ext(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
-{
-    load_ab(e, i);
-    if (i->mem == 16) {
-        x86_v_rrri(e, X86_VPALIGNR, X0, X1, X0, i->imm);
-    } else {
-        x86_v_rrr(e, X86_VPUNPCKLQDQ, X0, X0, X1);
-        x86_v_shift(e, X86_VPSRLDQ_I, X0, X0, i->imm);
-    }
-    vop_store(e, i->mem, i->d, X0);
-}
-
-static void lower_dup(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    int copy = x86_vcache_find(&e->vcache, i->a, r->esize / 8);
-
-    if (copy >= 0)
-        x86_v_rr(e, r->opc, X0, (unsigned)copy);
-    else
-        x86_v_rm(e, r->opc, X0, x86_state(i->a));
-    vop_store(e, i->mem, i->d, X0);
-}
-
-static void load_da(struct x86_emitter *e, const struct ir_insn *i)
-{
-    vop_load(e, i->mem, X0, i->d);
-    vop_load(e, i->mem, X1, i->a);
-}
-
-static void lower_swp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
-{
-    load_da(e, i);
-    vop_store(e, i->mem, i->d, X1);
-    vop_store(e, i->mem, i->a, X0);
-}
-
-/* opc, opc2: unpack low, unpack high */
-static void lower_zip(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    load_da(e, i);
-    x86_v_rrr(e, r->opc, X2, X0, X1);
-    if (i->mem == 16)
-        x86_v_rrr(e, r->opc2, X3, X0, X1);
-    store_pair(e, i, X2, X3);
-}
-
-static void lower_uzp32(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
-{
-    load_da(e, i);
-    if (i->mem == 16) {
-        x86_v_rrri(e, X86_VSHUFPS, X2, X0, X1, 0x88);
-        x86_v_rrri(e, X86_VSHUFPS, X3, X0, X1, 0xdd);
-    } else {
-        x86_v_rrr(e, X86_VPUNPCKLDQ, X2, X0, X1);
-    }
-    store_pair(e, i, X2, X3);
-}
-
-/* Even elements to d, odd ones to a: make each pair one wider element and pack with unsigned saturation. opc: that pack. */
-static void lower_uzp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    unsigned n = r->esize, wide = 2 * n;
-
-    load_da(e, i);
-    if (i->mem != 16)
-        x86_v_rrr(e, X86_VPUNPCKLQDQ, X0, X0, X1);
-    x86_v_shift(e, shl_opc(wide), X2, X0, n);
-    x86_v_shift(e, shr_opc(wide), X2, X2, n);
-    x86_v_shift(e, shr_opc(wide), X3, X0, n);
-    if (i->mem != 16) {
-        x86_v_rrr(e, r->opc, X2, X2, X3);
-    } else {
-        x86_v_shift(e, shl_opc(wide), X4, X1, n);
-        x86_v_shift(e, shr_opc(wide), X4, X4, n);
-        x86_v_shift(e, shr_opc(wide), X1, X1, n);
-        x86_v_rrr(e, r->opc, X2, X2, X4);
-        x86_v_rrr(e, r->opc, X3, X3, X1);
-    }
-    store_pair(e, i, X2, X3);
-}
-
-/* Elements 2k+1 of d and 2k of a change places. */
-static void lower_trn(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    unsigned n = r->esize, wide = 2 * n;
-
-    load_da(e, i);
-    x86_v_shift(e, shl_opc(wide), X2, X0, n);
-    x86_v_shift(e, shr_opc(wide), X2, X2, n);
-    x86_v_shift(e, shl_opc(wide), X3, X1, n);
-    x86_v_rrr(e, X86_VPOR, X2, X2, X3);
-    x86_v_shift(e, shr_opc(wide), X1, X1, n);
-    x86_v_shift(e, shl_opc(wide), X1, X1, n);
-    x86_v_shift(e, shr_opc(wide), X0, X0, n);
-    x86_v_rrr(e, X86_VPOR, X0, X0, X1);
-    vop_store(e, i->mem, i->d, X2);
-    vop_store(e, i->mem, i->a, X0);
-}
-
-/* pshufb takes the low four bits of an index and gives zero when its top bit is set. Adding 0x80 - table size with saturation sets that bit exactly
- * for indexes out of range; a table of eight bytes is then addressed in the upper half. opc2: table bytes. */
-static void lower_tbl(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    broadcast32(e, X2, (0x80 - r->opc2) * 0x01010101u);
-    vop_load(e, 8, X1, i->b);
-    x86_v_rrr(e, X86_VPADDUSB, X1, X1, X2);
-    vop_load(e, r->opc2, X0, i->a);
-    if (r->opc2 == 8)
-        x86_v_shift(e, X86_VPSLLDQ_I, X0, X0, 8);
-    x86_v_rrr(e, X86_VPSHUFB, X0, X0, X1);
-    vop_store(e, 8, i->d, X0);
-}
-
-/* --- widening and narrowing --- */
-
-static uint32_t extend_opc(const struct vop_row *r)
-{
-    switch (r->esize) {
-    case 8:
-        return r->is_signed ? X86_VPMOVSXBW : X86_VPMOVZXBW;
-    case 16:
-        return r->is_signed ? X86_VPMOVSXWD : X86_VPMOVZXWD;
-    default:
-        return r->is_signed ? X86_VPMOVSXDQ : X86_VPMOVZXDQ;
-    }
-}
-
-/* x = the eight bytes of state at off, extended */
-static void load_extended(struct x86_emitter *e, const struct vop_row *r, unsigned x, uint32_t off)
-{
-    int copy = x86_vcache_find(&e->vcache, off, 8);
-
-    if (copy >= 0)
-        x86_v_rr(e, extend_opc(r), x, (unsigned)copy);
-    else
-        x86_v_rm(e, extend_opc(r), x, x86_state(off));
-}
-
-static void lower_movl(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    load_extended(e, r, X0, i->a);
-    vop_store(e, 16, i->d, X0);
-}
-
-/* opc2 non-zero: a is wide already */
-static void lower_wide(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    if (r->opc2)
-        vop_load(e, 16, X0, i->a);
-    else
-        load_extended(e, r, X0, i->a);
-    load_extended(e, r, X1, i->b);
-    x86_v_rrr(e, r->opc, X0, X0, X1);
-    vop_store(e, 16, i->d, X0);
-}
-
-/* opc: how the product joins d, 0: it does not */
-static void lower_mull(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    load_extended(e, r, X0, i->a);
-    load_extended(e, r, X1, i->b);
-    x86_v_rrr(e, r->esize == 8 ? X86_VPMULLW : r->esize == 16 ? X86_VPMULLD : r->is_signed ? X86_VPMULDQ : X86_VPMULUDQ, X0, X0, X1);
-    if (r->opc) {
-        vop_load(e, 16, X1, i->d);
-        x86_v_rrr(e, r->opc, X0, X1, X0);
-    }
-    vop_store(e, 16, i->d, X0);
-}
-
-static void lower_shrn(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    unsigned n = r->esize, wide = 2 * n;
-
-    vop_load(e, 16, X0, i->a);
-    if (i->imm)
-        x86_v_shift(e, shr_opc(wide), X0, X0, i->imm);
-    if (n == 32) {
-        x86_v_rri(e, X86_VPSHUFD, X0, X0, 0x08);
-    } else {
-        x86_v_shift(e, shl_opc(wide), X0, X0, n);
-        x86_v_shift(e, shr_opc(wide), X0, X0, n);
-        x86_v_rrr(e, n == 8 ? X86_VPACKUSWB : X86_VPACKUSDW, X0, X0, X0);
-    }
-    vop_store(e, 8, i->d, X0);
-}
-
 /* --- the table --- */
 
-#define BIN(vop, opcode)            [IR_VOP_##vop] = {.lower = lower_bin, .opc = X86_##opcode}
-#define BIN3(vop, o8, o16, o32)     BIN(vop##8, o8), BIN(vop##16, o16), BIN(vop##32, o32)
+#define BIN(vop, opcode)             [IR_VOP_##vop] = {.lower = lower_bin, .opc = X86_##opcode}
+#define BIN3(vop, o8, o16, o32)      BIN(vop##8, o8), BIN(vop##16, o16), BIN(vop##32, o32)
 #define BIN4(vop, o8, o16, o32, o64) BIN3(vop, o8, o16, o32), BIN(vop##64, o64)
-#define OP3(vop, fn, o8, o16, o32) \
-    [IR_VOP_##vop##8] = {.lower = fn, .esize = 8, .opc = X86_##o8}, [IR_VOP_##vop##16] = {.lower = fn, .esize = 16, .opc = X86_##o16}, \
+#define OP3(vop, fn, o8, o16, o32)                                                                                                         \
+    [IR_VOP_##vop##8] = {.lower = fn, .esize = 8, .opc = X86_##o8}, [IR_VOP_##vop##16] = {.lower = fn, .esize = 16, .opc = X86_##o16},     \
     [IR_VOP_##vop##32] = {.lower = fn, .esize = 32, .opc = X86_##o32}
-#define OP3_2(vop, fn, p8, p16, p32, q8, q16, q32) \
-    [IR_VOP_##vop##8] = {.lower = fn, .esize = 8, .opc = X86_##p8, .opc2 = X86_##q8}, \
-    [IR_VOP_##vop##16] = {.lower = fn, .esize = 16, .opc = X86_##p16, .opc2 = X86_##q16}, \
+#define OP3_2(vop, fn, p8, p16, p32, q8, q16, q32)                                                                                         \
+    [IR_VOP_##vop##8] = {.lower = fn, .esize = 8, .opc = X86_##p8, .opc2 = X86_##q8},                                                      \
+    [IR_VOP_##vop##16] = {.lower = fn, .esize = 16, .opc = X86_##p16, .opc2 = X86_##q16},                                                  \
     [IR_VOP_##vop##32] = {.lower = fn, .esize = 32, .opc = X86_##p32, .opc2 = X86_##q32}
-#define SHIFT(vop, fn, sgn, acc) \
-    [IR_VOP_##vop##8] = {fn, 8, sgn, 0, acc}, [IR_VOP_##vop##16] = {fn, 16, sgn, 0, acc}, [IR_VOP_##vop##32] = {fn, 32, sgn, 0, acc}, \
+#define SHIFT(vop, fn, sgn, acc)                                                                                                           \
+    [IR_VOP_##vop##8] = {fn, 8, sgn, 0, acc}, [IR_VOP_##vop##16] = {fn, 16, sgn, 0, acc}, [IR_VOP_##vop##32] = {fn, 32, sgn, 0, acc},      \
     [IR_VOP_##vop##64] = {fn, 64, sgn, 0, acc}
 /* Signed and unsigned; the opcode is that of the wide elements. */
-#define WIDE(vop, fn, o16, o32, o64, w) \
-    [IR_VOP_##vop##S8] = {fn, 8, true, o16, w}, [IR_VOP_##vop##S16] = {fn, 16, true, o32, w}, [IR_VOP_##vop##S32] = {fn, 32, true, o64, w}, \
-    [IR_VOP_##vop##U8] = {fn, 8, false, o16, w}, [IR_VOP_##vop##U16] = {fn, 16, false, o32, w}, [IR_VOP_##vop##U32] = {fn, 32, false, o64, w}
+#define WIDE(vop, fn, o16, o32, o64, w)                                                                                                    \
+    [IR_VOP_##vop##S8] = {fn, 8, true, o16, w}, [IR_VOP_##vop##S16] = {fn, 16, true, o32, w},                                              \
+    [IR_VOP_##vop##S32] = {fn, 32, true, o64, w}, [IR_VOP_##vop##U8] = {fn, 8, false, o16, w},                                             \
+    [IR_VOP_##vop##U16] = {fn, 16, false, o32, w}, [IR_VOP_##vop##U32] = {fn, 32, false, o64, w}
 #define FP(vop, fn, single, double_, sgn) [IR_VOP_##vop] = {.lower = fn, .is_signed = sgn, .opc = X86_##single, .opc2 = X86_##double_}
 
 static const struct vop_row rows[IR_VOP_COUNT] = {
@@ -641,36 +387,36 @@ static const struct vop_row rows[IR_VOP_COUNT] = {
     SHIFT(SLI, lower_sli, false, 0),
     SHIFT(SRI, lower_sri, false, 0),
 
-    [IR_VOP_REV16_8] = {.lower = lower_rev16_8},
-    [IR_VOP_REV32_8] = {.lower = lower_rev_bytes, .esize = 32},
-    [IR_VOP_REV64_8] = {.lower = lower_rev_bytes, .esize = 64},
-    [IR_VOP_REV32_16] = {.lower = lower_shuffle16, .opc2 = 0xb1},
-    [IR_VOP_REV64_16] = {.lower = lower_shuffle16, .opc2 = 0x1b},
-    [IR_VOP_REV64_32] = {.lower = lower_rev64_32},
-    [IR_VOP_EXT] = {.lower = lower_ext},
-    OP3(DUP, lower_dup, VPBROADCASTB, VPBROADCASTW, VPBROADCASTD),
-    [IR_VOP_SWP] = {.lower = lower_swp},
-    OP3_2(ZIP, lower_zip, VPUNPCKLBW, VPUNPCKLWD, VPUNPCKLDQ, VPUNPCKHBW, VPUNPCKHWD, VPUNPCKHDQ),
-    [IR_VOP_UZP8] = {.lower = lower_uzp, .esize = 8, .opc = X86_VPACKUSWB},
-    [IR_VOP_UZP16] = {.lower = lower_uzp, .esize = 16, .opc = X86_VPACKUSDW},
-    [IR_VOP_UZP32] = {.lower = lower_uzp32},
-    [IR_VOP_TRN8] = {.lower = lower_trn, .esize = 8},
-    [IR_VOP_TRN16] = {.lower = lower_trn, .esize = 16},
-    [IR_VOP_TRN32] = {.lower = lower_trn, .esize = 32},
-    [IR_VOP_TBL1] = {.lower = lower_tbl, .opc2 = 8},
-    [IR_VOP_TBL2] = {.lower = lower_tbl, .opc2 = 16},
+    [IR_VOP_REV16_8] = {.lower = vop_rev16_8},
+    [IR_VOP_REV32_8] = {.lower = vop_rev_bytes, .esize = 32},
+    [IR_VOP_REV64_8] = {.lower = vop_rev_bytes, .esize = 64},
+    [IR_VOP_REV32_16] = {.lower = vop_shuffle16, .opc2 = 0xb1},
+    [IR_VOP_REV64_16] = {.lower = vop_shuffle16, .opc2 = 0x1b},
+    [IR_VOP_REV64_32] = {.lower = vop_rev64_32},
+    [IR_VOP_EXT] = {.lower = vop_ext},
+    OP3(DUP, vop_dup, VPBROADCASTB, VPBROADCASTW, VPBROADCASTD),
+    [IR_VOP_SWP] = {.lower = vop_swp},
+    OP3_2(ZIP, vop_zip, VPUNPCKLBW, VPUNPCKLWD, VPUNPCKLDQ, VPUNPCKHBW, VPUNPCKHWD, VPUNPCKHDQ),
+    [IR_VOP_UZP8] = {.lower = vop_uzp, .esize = 8, .opc = X86_VPACKUSWB},
+    [IR_VOP_UZP16] = {.lower = vop_uzp, .esize = 16, .opc = X86_VPACKUSDW},
+    [IR_VOP_UZP32] = {.lower = vop_uzp32},
+    [IR_VOP_TRN8] = {.lower = vop_trn, .esize = 8},
+    [IR_VOP_TRN16] = {.lower = vop_trn, .esize = 16},
+    [IR_VOP_TRN32] = {.lower = vop_trn, .esize = 32},
+    [IR_VOP_TBL1] = {.lower = vop_tbl, .opc2 = 8},
+    [IR_VOP_TBL2] = {.lower = vop_tbl, .opc2 = 16},
 
-    WIDE(MOVL, lower_movl, 0, 0, 0, 0),
-    WIDE(ADDL, lower_wide, X86_VPADDW, X86_VPADDD, X86_VPADDQ, 0),
-    WIDE(SUBL, lower_wide, X86_VPSUBW, X86_VPSUBD, X86_VPSUBQ, 0),
-    WIDE(ADDW, lower_wide, X86_VPADDW, X86_VPADDD, X86_VPADDQ, 1),
-    WIDE(SUBW, lower_wide, X86_VPSUBW, X86_VPSUBD, X86_VPSUBQ, 1),
-    WIDE(MULL, lower_mull, 0, 0, 0, 0),
-    WIDE(MLAL, lower_mull, X86_VPADDW, X86_VPADDD, X86_VPADDQ, 0),
-    WIDE(MLSL, lower_mull, X86_VPSUBW, X86_VPSUBD, X86_VPSUBQ, 0),
-    [IR_VOP_SHRN8] = {.lower = lower_shrn, .esize = 8},
-    [IR_VOP_SHRN16] = {.lower = lower_shrn, .esize = 16},
-    [IR_VOP_SHRN32] = {.lower = lower_shrn, .esize = 32},
+    WIDE(MOVL, vop_movl, 0, 0, 0, 0),
+    WIDE(ADDL, vop_wide, X86_VPADDW, X86_VPADDD, X86_VPADDQ, 0),
+    WIDE(SUBL, vop_wide, X86_VPSUBW, X86_VPSUBD, X86_VPSUBQ, 0),
+    WIDE(ADDW, vop_wide, X86_VPADDW, X86_VPADDD, X86_VPADDQ, 1),
+    WIDE(SUBW, vop_wide, X86_VPSUBW, X86_VPSUBD, X86_VPSUBQ, 1),
+    WIDE(MULL, vop_mull, 0, 0, 0, 0),
+    WIDE(MLAL, vop_mull, X86_VPADDW, X86_VPADDD, X86_VPADDQ, 0),
+    WIDE(MLSL, vop_mull, X86_VPSUBW, X86_VPSUBD, X86_VPSUBQ, 0),
+    [IR_VOP_SHRN8] = {.lower = vop_shrn, .esize = 8},
+    [IR_VOP_SHRN16] = {.lower = vop_shrn, .esize = 16},
+    [IR_VOP_SHRN32] = {.lower = vop_shrn, .esize = 32},
 
     FP(FADD, vop_arith, VADDSS, VADDSD, false),
     FP(FSUB, vop_arith, VSUBSS, VSUBSD, false),
@@ -721,7 +467,7 @@ bool x86_vop_clobbers(const struct ir_insn *i)
         return r->lower != vop_fsign && r->lower != lower_vsign;
     if (r->lower == lower_shl || r->lower == lower_shr || r->lower == lower_sli || r->lower == lower_sri) /* constants by way of rax */
         return r->esize == 8 || (r->is_signed && r->esize == 64);
-    return r->lower == lower_rev_bytes || r->lower == lower_tbl;
+    return r->lower == vop_rev_bytes || r->lower == vop_tbl;
 }
 
 bool x86_lower_vop(struct x86_emitter *e, const struct ir_insn *i)

@@ -1,16 +1,19 @@
 /*
  * vop_fp.c: floating point: SSE does the arithmetic under the guest's MXCSR, and a fix-up call (ir_insn.fn) what it does differently.
  *
- * x86 and the guest agree on every result that is not a NaN. So the result is tested (a NaN is unordered with itself) and stored only when it is
- * a number; otherwise the helper does the operation again from the unchanged operands. They agree on exceptions too but for Underflow: the guest
- * looks whether the result is tiny before it is rounded, x86 after. The smallest normal number is the only result where that can differ.
- * Conversions to integers test the range first, so that no exception is raised that the guest would not raise.
+ * x86 and the guest agree on every result that is not a NaN. So the result is tested (a NaN is unordered with itself) and stored only when
+ * it is a number; otherwise the helper does the operation again from the unchanged operands. They agree on exceptions too but for
+ * Underflow: the guest looks whether the result is tiny before it is rounded, x86 after. The smallest normal number is the only result
+ * where that can differ. Conversions to integers test the range first, so that no exception is raised that the guest would not raise.
  */
 #include <arch/x86/vop_impl.h>
 
 #define IS_DOUBLE(i) ((i)->mem == 8)
 
-static uint32_t opc_of(const struct ir_insn *i, const struct vop_row *r) { return IS_DOUBLE(i) ? r->opc2 : r->opc; }
+static uint32_t opc_of(const struct ir_insn *i, const struct vop_row *r)
+{
+    return IS_DOUBLE(i) ? r->opc2 : r->opc;
+}
 
 static void load_fp(struct x86_emitter *e, const struct ir_insn *i, unsigned x, uint32_t off)
 {
@@ -228,9 +231,9 @@ static void fixup_if_any(struct x86_emitter *e, unsigned x)
 #define CMP_UNORD 3u
 
 /*
- * a opc b, or with opc2: d opc2 (a opc b). Where no operand and no result is denormal or a NaN, the default environment gives what flush-to-zero and
- * default NaN give. Denormal operands are found before, results after; a product that was rounded to something tiny has by then raised Inexact where
- * the guest does not: hence the copy of MXCSR (row->is_signed).
+ * a opc b, or with opc2: d opc2 (a opc b). Where no operand and no result is denormal or a NaN, the default environment gives what
+ * flush-to-zero and default NaN give. Denormal operands are found before, results after; a product that was rounded to something tiny has
+ * by then raised Inexact where the guest does not: hence the copy of MXCSR (row->is_signed).
  */
 void vop_vector_fp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {

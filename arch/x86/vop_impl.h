@@ -30,6 +30,24 @@ void vop_written(struct x86_emitter *e, unsigned bytes, uint32_t off);
 void vop_ones(struct x86_emitter *e, unsigned x);
 void vop_zero(struct x86_emitter *e, unsigned x);
 
+/* x0 = state[a], x1 = state[b] */
+void vop_load_ab(struct x86_emitter *e, const struct ir_insn *i);
+/* The 32-bit pattern in every word of x; clobbers rax. */
+void vop_broadcast32(struct x86_emitter *e, unsigned x, uint32_t pattern);
+
+/* Shifts of elements by an immediate; bytes by way of words. */
+static inline uint32_t shl_opc(unsigned esize)
+{
+    return esize == 64 ? X86_VPSLLQ_I : esize == 32 ? X86_VPSLLD_I : X86_VPSLLW_I;
+}
+static inline uint32_t shr_opc(unsigned esize)
+{
+    return esize == 64 ? X86_VPSRLQ_I : esize == 32 ? X86_VPSRLD_I : X86_VPSRLW_I;
+}
+
+/* vop_shuffle.c */
+vop_lower vop_dup, vop_ext, vop_movl, vop_mull, vop_rev16_8, vop_rev64_32, vop_rev_bytes, vop_shrn, vop_shuffle16, vop_swp, vop_tbl,
+    vop_trn, vop_uzp, vop_uzp32, vop_wide, vop_zip;
 /* vop_fp.c */
 vop_lower vop_arith, vop_mac, vop_fma, vop_fsqrt, vop_fsign, vop_fcmp, vop_fcvt, vop_fto_int, vop_ffrom_int, vop_vector_fp;
 
