@@ -105,10 +105,10 @@ static void check(const char *mnemonic, unsigned n, const struct operand *want, 
     ZydisDecoder decoder;
     ZydisDecodedInstruction insn;
     ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
-    char lower[32];
+    char lower[32] = "";
     unsigned len = x86_offset(&em);
 
-    for (unsigned k = 0; k < sizeof(lower); k++)
+    for (unsigned k = 0; k < sizeof(lower) - 1 && mnemonic[k]; k++)
         lower[k] = (char)(mnemonic[k] >= 'A' && mnemonic[k] <= 'Z' ? mnemonic[k] + 32 : mnemonic[k]);
     ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     CHECK(!em.overflow, mnemonic);
