@@ -8,12 +8,14 @@
 
 struct paths {
     const char *oracle;      /* command that runs the Linux runner, with the runner: "qemu-arm -cpu cortex-a15 isa-linux" */
+    const char *oracle_bare; /* or, for conditions that need it, a command like `target`: "qemu-system-arm ..." */
     const char *target;      /* command to which " -kernel FILE" is appended; the guest's UART on its stdout; NULL: compare nothing */
     const char *bare;        /* the bare-metal runner's ELF file */
     const char *dir;         /* scratch directory */
     unsigned timeout;        /* seconds for one run of the target */
     unsigned max_reports;
     unsigned timer_ticks;    /* isa_batch.timer_ticks */
+    unsigned mode;           /* isa_batch.mode */
 };
 
 /* A piece of a generated case, to run as a case of its own. */

@@ -39,6 +39,11 @@ struct isa_state {
 };
 _Static_assert(offsetof(struct isa_state, d) == 72 && sizeof(struct isa_state) == 328, "offsets are used by assembly");
 
+/* Conditions that a user program cannot make; the oracle is then the bare-metal runner in qemu-system-arm. */
+#define ISA_MODE_SYSTEM  1u /* cases run in system mode, privileged */
+#define ISA_MODE_ALIGN   2u /* SCTLR.A: every unaligned access faults */
+#define ISA_MODE_PRIVATE 4u /* the data page is for privileged accesses only */
+
 #define ISA_CASE_BYTES 256 /* code of a case, at most */
 
 struct isa_case {
@@ -67,6 +72,8 @@ struct isa_batch {
     uint32_t code_size;
     uint32_t max_reports;     /* bare: print at most so many differences */
     uint32_t timer_ticks;     /* bare: a timer interrupt about every so many ticks of 16 ns; 0: none */
+    uint32_t mode;            /* bare: ISA_MODE_* */
+    uint32_t pad;
     uint32_t pattern[ISA_DATA_SIZE / 4]; /* the data page before every case */
 };
 

@@ -23,7 +23,11 @@ static unsigned detailed_reports, max_detailed = 12;
 
 static int run_both(struct batch *b, const struct piece *pieces, unsigned n, uint64_t seed)
 {
-    if (batch_build(b, pieces, n, seed) || batch_run_oracle(b, &paths))
+    if (batch_build(b, pieces, n, seed))
+        return -2;
+    for (unsigned i = 0; i < n && (paths.mode & ISA_MODE_SYSTEM); i++)
+        b->cases[i].in.cpsr |= 15;
+    if (batch_run_oracle(b, &paths))
         return -2;
     return paths.target ? batch_run_target(b, &paths) : 0;
 }
@@ -301,7 +305,8 @@ static void usage(void)
 {
     printf("usage: isa [--seed S] [--cases N] [--batch N] [--minutes M] [--case N] [--row NAME] [--table a32|t16|t32|vfp|neon] [--units N]\n"
            "           [--needs DEVICE] [--interrupts TICKS] [--no-faults] [--coverage] [--coverage-required] [--self-check] [--max-reports N] [--dir D]\n"
-           "           --oracle COMMAND --bare ELF [--target COMMAND]\n");
+           "           --oracle COMMAND --bare ELF [--target COMMAND]\n"
+           "or, with the bare-metal runner on both sides: --oracle-bare COMMAND [--mode BITS]: 1 system mode, 2 alignment checks, 4 private data page\n");
 }
 
 int main(int argc, char **argv)
@@ -310,7 +315,7 @@ int main(int argc, char **argv)
         {"seed", 1, 0, 's'},     {"cases", 1, 0, 'c'},  {"batch", 1, 0, 'b'},    {"minutes", 1, 0, 'm'},   {"case", 1, 0, 'C'},
         {"row", 1, 0, 'r'},      {"table", 1, 0, 't'},  {"units", 1, 0, 'u'},    {"no-faults", 0, 0, 'F'}, {"coverage", 0, 0, 'p'},
         {"oracle", 1, 0, 'o'},   {"target", 1, 0, 'T'}, {"bare", 1, 0, 'B'},     {"dir", 1, 0, 'd'},       {"coverage-required", 0, 0, 'R'},
-        {"max-reports", 1, 0, 'M'}, {"self-check", 0, 0, 'S'}, {"needs", 1, 0, 'n'}, {"interrupts", 1, 0, 'I'}, {"help", 0, 0, 'h'},   {0, 0, 0, 0},
+        {"max-reports", 1, 0, 'M'}, {"self-check", 0, 0, 'S'}, {"needs", 1, 0, 'n'}, {"interrupts", 1, 0, 'I'}, {"oracle-bare", 1, 0, 'O'}, {"mode", 1, 0, 'D'}, {"help", 0, 0, 'h'},   {0, 0, 0, 0},
     };
     uint64_t seed = 1;
     unsigned cases = 4000, batch = 2000, only = ~0u;
@@ -340,6 +345,8 @@ int main(int argc, char **argv)
         case 'T': paths.target = optarg; break;
         case 'B': paths.bare = optarg; break;
         case 'd': paths.dir = optarg; break;
+        case 'O': paths.oracle_bare = optarg; break;
+        case 'D': paths.mode = (unsigned)strtoul(optarg, NULL, 0); break;
         case 'I':
             paths.timer_ticks = (unsigned)strtoul(optarg, NULL, 0);
             options.no_exclusives = true;
@@ -355,7 +362,7 @@ int main(int argc, char **argv)
         default: usage(); return o != 'h';
         }
     }
-    if (!paths.oracle || !paths.bare || !batch || !options.units) {
+    if (!(paths.oracle_bare || (paths.oracle && !paths.mode)) || !paths.bare || !batch || !options.units) {
         usage();
         return 1;
     }

@@ -22,6 +22,11 @@ static struct isa_result result;
 #define SECTION_USER_RO (0x1140eu ^ 0xc00u) /* AP = 10 */
 #define SECTION_DEVICE 0x00416u /* device, privileged only, execute never */
 
+static const struct isa_batch *batch(void)
+{
+    return (const struct isa_batch *)ISA_BATCH_BASE;
+}
+
 uint32_t bare_make_tables(void)
 {
     for (uint32_t mb = 0x400; mb < 0x600; mb++)
@@ -31,7 +36,8 @@ uint32_t bare_make_tables(void)
     level1[0x080] = 0x08000000u | SECTION_DEVICE;
     level1[0x090] = 0x09000000u | SECTION_DEVICE;
     level1[ISA_DATA_BASE >> 20] = (uint32_t)level2 | 1;
-    level2[ISA_DATA_BASE >> 12 & 255] = ISA_DATA_BASE | 0x47f; /* normal write-back, shareable, AP = 11, execute never */
+    /* normal write-back, shareable, execute never; AP = 11 or 01 */
+    level2[ISA_DATA_BASE >> 12 & 255] = ISA_DATA_BASE | (batch()->mode & ISA_MODE_PRIVATE ? 0x45f : 0x47e | 1);
     return (uint32_t)level1;
 }
 
@@ -69,11 +75,6 @@ static void put_hex(uint32_t v)
         put_char("0123456789abcdef"[v >> shift & 15]);
 }
 
-static const struct isa_batch *batch(void)
-{
-    return (const struct isa_batch *)ISA_BATCH_BASE;
-}
-
 static const struct isa_case *cases(void)
 {
     return (const struct isa_case *)batch()->cases;
@@ -101,6 +102,10 @@ const struct isa_state *bare_first(void)
     bare_timer_ticks = batch()->timer_ticks;
     if (bare_timer_ticks)
         start_timer();
+    if (batch()->mode & ISA_MODE_ALIGN) {
+        uint32_t sctlr;
+        __asm__ volatile("mrc p15, 0, %0, c1, c0, 0\n\torr %0, %0, #2\n\tmcr p15, 0, %0, c1, c0, 0\n\tisb" : "=r"(sctlr));
+    }
     return &cases()[0].in;
 }
 
