@@ -36,7 +36,8 @@ enum arm_bank { BANK_USR, BANK_FIQ, BANK_IRQ, BANK_SVC, BANK_ABT, BANK_UND, BANK
 #define ARM_BF_BE      BIT(1) /* CPSR.E */
 #define ARM_BF_ALIGN   BIT(2) /* SCTLR.A: every access is checked */
 #define ARM_BF_SYSMODE BIT(4) /* mode is USR or SYS (no SPSR) */
-#define ARM_BF_VFP_RM  (3u << 5) /* not default FPSCR behaviour: bit 5 = RMode/FZ/DN differ from 0 */
+#define ARM_BF_VFP_RM  BIT(5) /* not default FPSCR behaviour: RMode, FZ or DN differ from 0 */
+#define ARM_BF_VFP_VEC BIT(6) /* FPSCR.Len or Stride differs from 0: VFP arithmetic is undefined, there are no short vectors */
 #define ARM_BF_IT_SHIFT 8     /* 8 bits: ITSTATE at block entry */
 #define ARM_BF_SWPEN   BIT(16) /* SCTLR.SW */
 

@@ -50,7 +50,9 @@ uint32_t guest_block_flags(const struct vcpu *v)
     if (c->cp15.sctlr & BIT(10))
         f |= ARM_BF_SWPEN;
     if (c->fpscr & 0x03c00000u) /* DN, FZ, RMode */
-        f |= BIT(5);
+        f |= ARM_BF_VFP_RM;
+    if (c->fpscr & 0x00370000u) /* Stride, Len */
+        f |= ARM_BF_VFP_VEC;
     return f;
 }
 

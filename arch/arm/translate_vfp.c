@@ -60,6 +60,15 @@ static void op_or_helper(struct arm_translator *t, enum ir_vop vop, unsigned byt
         fp_vop(t, vop, bytes, d, a, b, imm)->fn = fn;
 }
 
+/* Operations that short vectors once applied to are undefined while FPSCR asks for such. */
+static bool vector_mode(struct arm_translator *t, const struct arm_insn *i)
+{
+    if (!(t->flags & ARM_BF_VFP_VEC))
+        return false;
+    tr_undef(t, i);
+    return true;
+}
+
 void tr_v_arith(struct arm_translator *t, const struct arm_insn *i)
 {
     static const uint16_t vops[] = {
@@ -72,6 +81,8 @@ void tr_v_arith(struct arm_translator *t, const struct arm_insn *i)
              m = fp_reg(i, dbl, 'm', 'M');
     uint32_t a = op == VFP_SQRT ? m : n;
 
+    if (vector_mode(t, i))
+        return;
     fp_check(t);
     op_or_helper(t, vops[op], dbl ? 8 : 4, fp_off_of(dbl, d), fp_off_of(dbl, a), fp_off_of(dbl, m), arm_vfp_arith,
                  vfp_pack(op | (dbl ? VFP_DOUBLE : 0), d, n, m));
@@ -82,6 +93,8 @@ void tr_v_unary(struct arm_translator *t, const struct arm_insn *i)
 {
     bool dbl = is_double(i);
 
+    if (vector_mode(t, i))
+        return;
     fp_check(t);
     fp_vop(t, i->row->arg, dbl ? 8 : 4, fp_off_of(dbl, fp_reg(i, dbl, 'd', 'D')), fp_off_of(dbl, fp_reg(i, dbl, 'm', 'M')), IR_NONE, 0);
 }
@@ -98,6 +111,8 @@ void tr_v_mov_imm(struct arm_translator *t, const struct arm_insn *i)
 {
     uint32_t imm = ARM_F(i, 'i') << 4 | ARM_F(i, 'j'), sign = (imm & 0x80) << 24, b = imm >> 6 & 1;
 
+    if (vector_mode(t, i))
+        return;
     fp_check(t);
     if (is_double(i)) {
         uint32_t high = sign | (b ? 0x3fc00000u : 0x40000000u) | (imm & 0x3f) << 16;
