@@ -15,6 +15,13 @@
 
 static FILE *out;
 static const char *out_name;
+static int out_errno; /* of the first write that failed */
+
+static void note_error(void)
+{
+    if (!out_errno && ferror(out))
+        out_errno = errno ? errno : EIO;
+}
 
 int log_open(const char *file)
 {
@@ -40,6 +47,8 @@ void log_text(const char *text)
     fputs(text, f);
     if (!n || text[n - 1] != '\n')
         putc('\n', f);
+    if (f == out)
+        note_error();
     funlockfile(f);
 }
 
@@ -128,16 +137,17 @@ void log_code(enum code_kind kind, uint64_t addr, const uint8_t *code, size_t n)
     default:
         log_bytes(addr, code, n);
     }
+    note_error();
 }
 
 int log_close(void)
 {
     int err = 0;
     if (out && out_name) {
-        bool bad = ferror(out) != 0;
-        errno = 0;
-        if (fclose(out) != 0 || bad) {
-            error_report("the log file '%s' cannot be written: %s", out_name, strerror(errno ? errno : EIO));
+        if (fclose(out) != 0 && !out_errno)
+            out_errno = errno;
+        if (out_errno) {
+            error_report("the log file '%s' cannot be written: %s", out_name, strerror(out_errno));
             err = -1;
         }
     }
