@@ -296,7 +296,7 @@ void lower_carry(struct be *be, const struct ir_insn *i)
 
     flags_carry_in(be, i->op != IR_OP_ADC);
     flags_save(be, be->need_after & ~i->fset);
-    be->flags.ef = 0;
+    flags_forget(be);
     if (i->op == IR_OP_RSC)
         two_operand_reversed(be, X86_SBB, i->d, s, i->a);
     else
@@ -520,7 +520,7 @@ static void move_shifted(struct be *be, const struct ir_insn *i)
     if (i->shift == IR_RRX) {
         flags_carry_in(be, false);
         flags_save(be, be->need_after & ~fset);
-        be->flags.ef = 0;
+        flags_forget(be);
     } else {
         flags_clobber(be);
     }

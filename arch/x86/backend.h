@@ -25,6 +25,8 @@
 struct flag_state {
     uint8_t ef, mem;
     bool carry_inverted;
+    uint8_t condition;     /* 1 + cc / 2 of a condition on flags in memory that EFLAGS still answers, or 0: */
+    uint8_t condition_x86; /* it holds (the even one of the pair) when this does */
 };
 
 /* What must agree where paths meet. */
@@ -100,8 +102,8 @@ struct be {
     uint32_t slots; /* spill slots in use */
     struct temp temp[IR_MAX_TEMPS];
 
-    uint32_t known[(IR_TEMP0 + IR_MAX_TEMPS) / 32]; /* bit v: value v is the constant ... */
-    uint32_t constant[IR_TEMP0 + IR_MAX_TEMPS];     /* ... that stands here */
+    uint32_t known[(IR_TEMP0 + IR_MAX_TEMPS + 31) / 32]; /* bit v: value v is the constant ... */
+    uint32_t constant[IR_TEMP0 + IR_MAX_TEMPS];          /* ... that stands here */
 
     uint16_t label_pos[IR_MAX_LABELS];
     uint32_t n_branches;
@@ -126,7 +128,7 @@ struct opnd value_opnd(struct be *be, uint16_t v);           /* register if ther
 unsigned value_get(struct be *be, uint16_t v);               /* v in some register, not to be changed; locks */
 void value_copy_to(struct be *be, unsigned reg, uint16_t v); /* mov reg, v */
 bool value_dies(const struct be *be, uint16_t v);            /* a temporary read for the last time by this instruction */
-bool value_read_soon(const struct be *be, uint16_t v);         /* by one of the next few instructions */
+bool value_read_soon(const struct be *be, uint16_t v);       /* by one of the next few instructions */
 unsigned scratch_alloc(struct be *be);                       /* a free register; locked */
 unsigned scratch_alloc_keeping(struct be *be, unsigned a, unsigned b);
 void scratch_save_live(struct be *be);          /* temporaries read later go to their slots, and stay in registers too */
@@ -155,6 +157,7 @@ void constants_note_results(struct be *be, const struct ir_insn *i);
 
 /* --- flags.c ------------------------------------------------------------------------------------------------------ */
 bool flags_wanted(const struct be *be);        /* EFLAGS holds something still needed: prefer forms that keep it */
+void flags_forget(struct be *be);              /* EFLAGS hold nothing any more */
 void flags_clobber(struct be *be);             /* about to change EFLAGS: save needed flags, forget the rest */
 void flags_save(struct be *be, uint8_t which); /* make those valid in memory (they stay valid in EFLAGS) */
 void flags_emit_save(struct x86_emitter *e, uint8_t which, bool carry_inverted);

@@ -106,18 +106,26 @@ struct merge {
     bool any;        /* a path was seen */
     bool inverted;   /* polarity of the first */
     bool mixed;      /* paths differ in polarity */
+    uint8_t condition, condition_x86;
     uint16_t scratch[X86_N_SCRATCH];
 };
 
 static void merge_path(struct merge *m, const struct flag_state *f, const uint16_t *scratch)
 {
     if (!m->any) {
-        *m = (struct merge){.ef = f->ef, .mem = f->mem, .any = true, .inverted = f->carry_inverted};
+        *m = (struct merge){.ef = f->ef,
+                            .mem = f->mem,
+                            .any = true,
+                            .inverted = f->carry_inverted,
+                            .condition = f->condition,
+                            .condition_x86 = f->condition_x86};
         memcpy(m->scratch, scratch, sizeof(m->scratch));
         return;
     }
     if ((m->ef & f->ef & IR_C) && m->inverted != f->carry_inverted)
         m->mixed = true;
+    if (m->condition != f->condition || m->condition_x86 != f->condition_x86)
+        m->condition = 0;
     m->ef &= f->ef;
     m->mem &= f->mem;
     for (unsigned r = 0; r < X86_N_SCRATCH; r++)
@@ -163,6 +171,7 @@ void lower_label(struct be *be, const struct ir_insn *i)
         if ((be->flags.ef & m.ef & live & IR_C) && !m.mixed && be->flags.carry_inverted != m.inverted) {
             x86_cmc(&be->e);
             be->flags.carry_inverted = m.inverted;
+            be->flags.condition = 0;
         }
         merge_path(&m, &be->flags, be->scratch);
     }
@@ -179,7 +188,8 @@ void lower_label(struct be *be, const struct ir_insn *i)
         bind_branch(be, &be->branch[k], missing);
         be->branch[k] = be->branch[--be->n_branches];
     }
-    be->flags = (struct flag_state){.ef = m.ef, .mem = m.mem | missing, .carry_inverted = m.inverted};
+    be->flags = (struct flag_state){
+        .ef = m.ef, .mem = m.mem | missing, .carry_inverted = m.inverted, .condition = m.condition, .condition_x86 = m.condition_x86};
     memcpy(be->scratch, m.scratch, sizeof(be->scratch));
     be->dirty = 0;
     be->reachable = true;

@@ -3,9 +3,42 @@
  */
 #include <arch/x86/backend.h>
 
+void flags_forget(struct be *be)
+{
+    be->flags.ef = 0;
+    be->flags.condition = 0;
+}
+
+static void complement_carry(struct be *be)
+{
+    x86_cmc(&be->e);
+    be->flags.carry_inverted = !be->flags.carry_inverted;
+    be->flags.condition = 0;
+}
+
+static bool has_cc(const struct ir_insn *i)
+{
+    return i->op == IR_OP_SEL || i->op == IR_OP_BRCC || i->op == IR_OP_EXIT_CC;
+}
+
+/* Is the condition that EFLAGS answers asked again soon? */
+static bool condition_ahead(const struct be *be)
+{
+    uint32_t end = be->index + 12 < be->b->n ? be->index + 12 : be->b->n;
+
+    for (uint32_t k = be->index + 1; k < end; k++) {
+        const struct ir_insn *i = &be->b->insn[k];
+        if (has_cc(i))
+            return i->cc / 2 + 1 == be->flags.condition;
+        if (i->fset)
+            return false;
+    }
+    return false;
+}
+
 bool flags_wanted(const struct be *be)
 {
-    return be->need & be->flags.ef;
+    return (be->need & be->flags.ef) || (be->flags.condition && condition_ahead(be));
 }
 
 void flags_emit_save(struct x86_emitter *e, uint8_t which, bool carry_inverted)
@@ -31,11 +64,12 @@ void flags_save(struct be *be, uint8_t which)
 void flags_clobber(struct be *be)
 {
     flags_save(be, be->need);
-    be->flags.ef = 0;
+    flags_forget(be);
 }
 
 void flags_set(struct be *be, uint8_t which, bool carry_inverted)
 {
+    flags_forget(be);
     be->flags.ef = which;
     be->flags.mem &= ~which;
     be->flags.carry_inverted = carry_inverted;
@@ -45,15 +79,14 @@ void flags_set_mem(struct be *be, uint8_t which)
 {
     be->flags.mem |= which;
     be->flags.ef &= ~which;
+    be->flags.condition = 0;
 }
 
 void flags_carry_in(struct be *be, bool inverted)
 {
     if (be->flags.ef & IR_C) {
-        if (be->flags.carry_inverted != inverted) {
-            x86_cmc(&be->e);
-            be->flags.carry_inverted = inverted;
-        }
+        if (be->flags.carry_inverted != inverted)
+            complement_carry(be);
         return;
     }
     flags_clobber(be);
@@ -122,16 +155,18 @@ enum x86_cc flags_condition(struct be *be, enum ir_cc cc)
     uint8_t reads = condition[half].reads;
 
     if ((be->flags.ef & reads) != reads) {
-        flags_save(be, reads);
-        return (enum x86_cc)(condition_from_memory(be, half) ^ negate);
+        if (be->flags.condition != half + 1) {
+            flags_save(be, reads);
+            be->flags.condition_x86 = (uint8_t)condition_from_memory(be, half);
+            be->flags.condition = (uint8_t)(half + 1);
+        }
+        return (enum x86_cc)(be->flags.condition_x86 ^ negate);
     }
     enum x86_cc x = (enum x86_cc)condition[half].x86;
     if (half == IR_CS / 2 && be->flags.carry_inverted)
         x = X86_AE;
-    if (half == IR_HI / 2 && !be->flags.carry_inverted) {
-        x86_cmc(&be->e);
-        be->flags.carry_inverted = true;
-    }
+    if (half == IR_HI / 2 && !be->flags.carry_inverted)
+        complement_carry(be);
     return (enum x86_cc)(x ^ negate);
 }
 
@@ -204,6 +239,6 @@ void lower_ldf(struct be *be, const struct ir_insn *i)
     flags_save(be, be->need & ~IR_NZCV);
     x86_mov_rm(&be->e, 4, r, x86_state(i->imm));
     x86_mov_mr(&be->e, 4, x86_state(VCPU_OFF(nf)), r);
-    be->flags.ef = 0;
+    flags_forget(be);
     be->flags.mem = IR_NZCV;
 }

@@ -90,7 +90,7 @@ static void prepare_rrx(struct be *be)
 {
     flags_carry_in(be, false);
     flags_save(be, be->need);
-    be->flags.ef = 0;
+    flags_forget(be);
 }
 
 unsigned flex_reg(struct be *be, const struct ir_insn *i, bool want_carry)
