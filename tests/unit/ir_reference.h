@@ -152,7 +152,7 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
         uint8_t sc = s->c;
         uint32_t f = i->imm;
         unsigned size = i->mem & IR_MEM_SIZE;
-        uint32_t va = a + (i->b != IR_NONE ? bv << i->shamt : 0) + i->imm;
+        uint32_t va = a + (i->b != IR_NONE ? bv << (i->shamt & 31) : 0) + i->imm;
         s->at = k;
         if (i->b != IR_NONE && i->op != IR_OP_VOP && i->op != IR_OP_LD && i->op != IR_OP_ST)
             f = ref_shift_c(bv, i->shift, i->shamt, s->c, &sc);
