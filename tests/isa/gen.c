@@ -312,6 +312,44 @@ void gen_state(const struct gen_case *c, uint64_t seed, uint32_t number, struct 
     random_state(&r, c->thumb, out);
 }
 
+/* A word that no row takes, or a row that says so. The space of the coprocessors is left out: which exist is not the decoder's matter. */
+static bool undefined_unit(struct builder *b)
+{
+    struct arm_insn i;
+
+    for (int tries = 0; tries < 100000; tries++) {
+        uint32_t word = rnd(b->r);
+        unsigned size = 4;
+        bool ok;
+        if (!b->c->thumb) {
+            /* Of an undefined instruction whose condition fails the architecture leaves open whether it is skipped. */
+            word = (word & 0x0fffffff) | (chance(b->r, 70) ? 0xe0000000 : 0xf0000000);
+            if ((word & 0x0ff000f0) == 0x01000070) /* HLT */
+                continue;
+            if ((word >> 25 & 7) >= 6) /* also the supervisor call's: QEMU takes 1111 1111 for the old floating-point emulator's */
+                continue;
+            ok = arm_decode_a32(b->g->decoder, 0, word, &i);
+        } else {
+            if (chance(b->r, 70))
+                word |= 0xe8000000;
+            if (!arm_thumb_is_32bit((uint16_t)(word >> 16))) {
+                word >>= 16;
+                size = 2;
+                if (word == 0xde01 || word == 0xbabc) /* Linux' breakpoint, HLT that calls QEMU */
+                    continue;
+            } else if ((word >> 26 & 3) == 3 && (word >> 24 & 3) != 3 && (word >> 24 & 15) >= 12 && (word >> 28) >= 14) {
+                continue;
+            }
+            ok = arm_decode_thumb(b->g->decoder, 0, (uint16_t)(size == 2 ? word : word >> 16), (uint16_t)word, &i);
+        }
+        if (ok && !(i.row->flags & ROW_UNDEF))
+            continue;
+        put_insn(b, word, size, -1, false, false);
+        return true;
+    }
+    return false;
+}
+
 void gen_make(const struct gen *g, const struct gen_options *o, uint64_t seed, uint32_t number, struct gen_case *c)
 {
     struct rng r = {.s = (seed << 32 | number) * 0xd1342543de82ef95u};
@@ -328,7 +366,11 @@ void gen_make(const struct gen *g, const struct gen_options *o, uint64_t seed, u
         unsigned start = c->n;
         int row = g->pick[c->thumb][below(&r, (uint32_t)g->n_pick[c->thumb])];
         bool ok = false;
-        if (flow && chance(&r, 3))
+        if (o->undefined) {
+            if (c->n_units)
+                break;
+            ok = undefined_unit(&b);
+        } else if (flow && chance(&r, 3))
             ok = gen_pc_unit(&b);
         else if (flow && chance(&r, 2))
             ok = gen_loop_unit(&b);

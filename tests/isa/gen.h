@@ -68,6 +68,7 @@ struct gen_options {
     int table;          /* only this enum arm_table, or -1 */
     unsigned units;     /* per case, at most */
     bool faults;        /* let some accesses fault */
+    bool undefined;     /* only words that the tables do not have: one a case */
     bool no_exclusives; /* an interrupt may clear the monitor */
 };
 

@@ -304,7 +304,7 @@ static int coverage(bool print)
 static void usage(void)
 {
     printf("usage: isa [--seed S] [--cases N] [--batch N] [--minutes M] [--case N] [--row NAME] [--table a32|t16|t32|vfp|neon] [--units N]\n"
-           "           [--needs DEVICE] [--interrupts TICKS] [--no-faults] [--coverage] [--coverage-required] [--self-check] [--max-reports N] [--dir D]\n"
+           "           [--needs DEVICE] [--interrupts TICKS] [--no-faults] [--coverage] [--coverage-required] [--self-check] [--undefined] [--max-reports N] [--dir D]\n"
            "           --oracle COMMAND --bare ELF [--target COMMAND]\n"
            "or, with the bare-metal runner on both sides: --oracle-bare COMMAND [--mode BITS]: 1 system mode, 2 alignment checks, 4 private data page\n");
 }
@@ -315,7 +315,7 @@ int main(int argc, char **argv)
         {"seed", 1, 0, 's'},     {"cases", 1, 0, 'c'},  {"batch", 1, 0, 'b'},    {"minutes", 1, 0, 'm'},   {"case", 1, 0, 'C'},
         {"row", 1, 0, 'r'},      {"table", 1, 0, 't'},  {"units", 1, 0, 'u'},    {"no-faults", 0, 0, 'F'}, {"coverage", 0, 0, 'p'},
         {"oracle", 1, 0, 'o'},   {"target", 1, 0, 'T'}, {"bare", 1, 0, 'B'},     {"dir", 1, 0, 'd'},       {"coverage-required", 0, 0, 'R'},
-        {"max-reports", 1, 0, 'M'}, {"self-check", 0, 0, 'S'}, {"needs", 1, 0, 'n'}, {"interrupts", 1, 0, 'I'}, {"oracle-bare", 1, 0, 'O'}, {"mode", 1, 0, 'D'}, {"help", 0, 0, 'h'},   {0, 0, 0, 0},
+        {"max-reports", 1, 0, 'M'}, {"self-check", 0, 0, 'S'}, {"undefined", 0, 0, 'U'}, {"needs", 1, 0, 'n'}, {"interrupts", 1, 0, 'I'}, {"oracle-bare", 1, 0, 'O'}, {"mode", 1, 0, 'D'}, {"help", 0, 0, 'h'},   {0, 0, 0, 0},
     };
     uint64_t seed = 1;
     unsigned cases = 4000, batch = 2000, only = ~0u;
@@ -357,6 +357,7 @@ int main(int argc, char **argv)
                 return 77;
             }
             break;
+        case 'U': options.undefined = true; break;
         case 'S': check_self = true; break;
         case 'M': max_detailed = (unsigned)strtoul(optarg, NULL, 0); break;
         default: usage(); return o != 'h';
