@@ -6,9 +6,7 @@
  */
 #include <arch/arm/neon.h>
 
-typedef __int128 wide;
-
-#define ELEMENT static inline __attribute__((always_inline)) wide
+#define ELEMENT static inline __attribute__((always_inline)) WIDE
 
 /* What an element operation may need besides its operands */
 struct element {
@@ -18,116 +16,30 @@ struct element {
     unsigned own;   /* immediate */
 };
 
-static inline __attribute__((always_inline)) wide saturate(const struct element *e, wide v)
-{
-    wide max = ((wide)1 << (e->is_signed ? e->bits - 1 : e->bits)) - 1, min = e->is_signed ? -max - 1 : 0;
+#define WIDE     int64_t
+#define EL(name) name##_n
+#define BEYOND   ((int64_t)1 << 40)
+#include <arch/arm/neon_elements.h>
+#undef WIDE
+#undef EL
+#undef BEYOND
+#define WIDE     __int128
+#define EL(name) name##_w
+#define BEYOND   ((__int128)1 << 100)
+#include <arch/arm/neon_elements.h>
 
-    if (v > max || v < min) {
-        e->c->fpscr |= FPSCR_QC;
-        return v > max ? max : min;
-    }
-    return v;
-}
-
-/* Signed or unsigned shift by s in -128..127: left when positive, else right, with rounding when `round`. */
-static inline __attribute__((always_inline)) wide shift_right(wide x, unsigned n, bool round)
-{
-    return n > 64 ? (x < 0 && !round ? -1 : 0) : n ? (x + (round ? (wide)1 << (n - 1) : 0)) >> n : x;
-}
-
-ELEMENT el_shift(const struct element *e, wide x, int s, bool round, bool sat)
-{
-    if (s < 0) {
-        /* beyond the element size rounding gives 0, plain shifts the sign */
-        unsigned n = (unsigned)-s;
-        if (n > e->bits)
-            return x < 0 && !round ? -1 : 0;
-        return shift_right(x, n, round);
-    }
-    if (!sat)
-        return s >= (int)e->bits ? 0 : (wide)((unsigned __int128)x << s);
-    if (s >= (int)e->bits)
-        return x == 0 ? 0 : saturate(e, x < 0 ? -((wide)1 << 100) : (wide)1 << 100);
-    return saturate(e, (wide)((unsigned __int128)x << s));
-}
-
-/* --- d = n op m --- */
-
-ELEMENT el_qadd(const struct element *e, wide d UNUSED, wide n, wide m) { return saturate(e, n + m); }
-ELEMENT el_qsub(const struct element *e, wide d UNUSED, wide n, wide m) { return saturate(e, n - m); }
-ELEMENT el_shl(const struct element *e, wide d UNUSED, wide n, wide m) { return el_shift(e, m, (int8_t)n, false, false); }
-ELEMENT el_qshl(const struct element *e, wide d UNUSED, wide n, wide m) { return el_shift(e, m, (int8_t)n, false, true); }
-ELEMENT el_rshl(const struct element *e, wide d UNUSED, wide n, wide m) { return el_shift(e, m, (int8_t)n, true, false); }
-ELEMENT el_qrshl(const struct element *e, wide d UNUSED, wide n, wide m) { return el_shift(e, m, (int8_t)n, true, true); }
-ELEMENT el_abd(const struct element *e UNUSED, wide d UNUSED, wide n, wide m) { return n > m ? n - m : m - n; }
-ELEMENT el_aba(const struct element *e UNUSED, wide d, wide n, wide m) { return d + (n > m ? n - m : m - n); }
-ELEMENT el_qdmulh(const struct element *e, wide d UNUSED, wide n, wide m) { return saturate(e, (2 * n * m) >> e->bits); }
-ELEMENT el_qrdmulh(const struct element *e, wide d UNUSED, wide n, wide m)
-{
-    return saturate(e, (2 * n * m + ((wide)1 << (e->bits - 1))) >> e->bits);
-}
-ELEMENT el_pmul(const struct element *e UNUSED, wide d UNUSED, wide n, wide m)
-{
-    uint32_t r = 0;
-    for (unsigned k = 0; k < 8; k++)
-        r ^= (uint32_t)m >> k & 1 ? (uint32_t)n << k : 0;
-    return r;
-}
-
-/* Long and narrow: d is wide in the former, n and m in the latter. The doubled product saturates on its own before it is accumulated. */
-ELEMENT el_doubled(const struct element *e, wide n, wide m)
-{
-    struct element w = {.c = e->c, .bits = 2 * e->bits, .is_signed = true};
-    return saturate(&w, 2 * n * m);
-}
-ELEMENT el_accumulate(const struct element *e, wide sum)
-{
-    struct element w = {.c = e->c, .bits = 2 * e->bits, .is_signed = true};
-    return saturate(&w, sum);
-}
-ELEMENT el_qdmull(const struct element *e, wide d UNUSED, wide n, wide m) { return el_doubled(e, n, m); }
-ELEMENT el_qdmlal(const struct element *e, wide d, wide n, wide m) { return el_accumulate(e, d + el_doubled(e, n, m)); }
-ELEMENT el_qdmlsl(const struct element *e, wide d, wide n, wide m) { return el_accumulate(e, d - el_doubled(e, n, m)); }
-ELEMENT el_raddhn(const struct element *e, wide d UNUSED, wide n, wide m) { return (n + m + ((wide)1 << (e->bits - 1))) >> e->bits; }
-ELEMENT el_rsubhn(const struct element *e, wide d UNUSED, wide n, wide m) { return (n - m + ((wide)1 << (e->bits - 1))) >> e->bits; }
-
-/* --- d = op m, and shifts of m by an immediate --- */
-
-ELEMENT el_qshli(const struct element *e, wide d UNUSED, wide m) { return el_shift(e, m, (int)e->own, false, true); }
-ELEMENT el_qshlu(const struct element *e, wide d UNUSED, wide m)
-{
-    struct element u = {.c = e->c, .bits = e->bits};
-    return el_shift(&u, m, (int)e->own, false, true);
-}
-ELEMENT el_qshrn(const struct element *e, wide d UNUSED, wide m) { return saturate(e, shift_right(m, e->own, false)); }
-ELEMENT el_qrshrn(const struct element *e, wide d UNUSED, wide m) { return saturate(e, shift_right(m, e->own, true)); }
-ELEMENT el_qshrun(const struct element *e, wide d UNUSED, wide m)
-{
-    struct element u = {.c = e->c, .bits = e->bits};
-    return saturate(&u, shift_right(m, e->own, false));
-}
-ELEMENT el_qrshrun(const struct element *e, wide d UNUSED, wide m)
-{
-    struct element u = {.c = e->c, .bits = e->bits};
-    return saturate(&u, shift_right(m, e->own, true));
-}
-ELEMENT el_clz(const struct element *e, wide d UNUSED, wide m)
-{
-    uint32_t x = (uint32_t)m;
-    return x ? __builtin_clz(x) - (int)(32 - e->bits) : (int)e->bits;
-}
-ELEMENT el_cls(const struct element *e, wide d UNUSED, wide m) { return __builtin_clrsb((int)m) - (int)(32 - e->bits); }
-ELEMENT el_cnt(const struct element *e UNUSED, wide d UNUSED, wide m)
-{
-    uint32_t x = (uint32_t)m & 0xff;
-    x -= x >> 1 & 0x55;
-    x = (x & 0x33) + (x >> 2 & 0x33);
-    return (x + (x >> 4)) & 0x0f;
-}
-ELEMENT el_qabs(const struct element *e, wide d UNUSED, wide m) { return saturate(e, m < 0 ? -m : m); }
-ELEMENT el_qneg(const struct element *e, wide d UNUSED, wide m) { return saturate(e, -m); }
-ELEMENT el_recpe(const struct element *e UNUSED, wide d UNUSED, wide m) { return int_recip_estimate((uint32_t)m); }
-ELEMENT el_rsqrte(const struct element *e UNUSED, wide d UNUSED, wide m) { return int_rsqrt_estimate((uint32_t)m); }
+/* The variant for elements of a suffix: EL_OF(el_qadd, s8) is el_qadd_n. */
+#define VARIANT_s8  n
+#define VARIANT_u8  n
+#define VARIANT_s16 n
+#define VARIANT_u16 n
+#define VARIANT_s32 w
+#define VARIANT_u32 w
+#define VARIANT_s64 w
+#define VARIANT_u64 w
+#define PASTE(a, b)      a##_##b
+#define PASTE2(a, b)     PASTE(a, b)
+#define EL_OF(fn, suffix) PASTE2(fn, VARIANT_##suffix)
 
 /* --- over registers --- */
 
@@ -161,11 +73,11 @@ ELEMENT el_rsqrte(const struct element *e UNUSED, wide d UNUSED, wide m) { retur
         return 0; \
     }
 
-#define SAME(fn, suffix, type)         OVER_THREE(fn, fn##_##suffix, type, type, type, neon_bytes(imm))
-#define LONG(fn, suffix, type, wtype)  OVER_THREE(fn, fn##l_##suffix, type, wtype, type, 16)
-#define NARROW(fn, suffix, type, wtype) OVER_THREE(fn, fn##_##suffix, type, type, wtype, 8)
-#define ONE(fn, suffix, type)          OVER_TWO(fn, fn##_##suffix, type, type, type, neon_bytes(imm))
-#define ONE_NARROW(fn, suffix, type, wtype) OVER_TWO(fn, fn##_##suffix, type, type, wtype, 8)
+#define SAME(fn, suffix, type)         OVER_THREE(EL_OF(fn, suffix), fn##_##suffix, type, type, type, neon_bytes(imm))
+#define LONG(fn, suffix, type, wtype)  OVER_THREE(EL_OF(fn, suffix), fn##l_##suffix, type, wtype, type, 16)
+#define NARROW(fn, suffix, type, wtype) OVER_THREE(EL_OF(fn, suffix), fn##_##suffix, type, type, wtype, 8)
+#define ONE(fn, suffix, type)          OVER_TWO(EL_OF(fn, suffix), fn##_##suffix, type, type, type, neon_bytes(imm))
+#define ONE_NARROW(fn, suffix, type, wtype) OVER_TWO(EL_OF(fn, suffix), fn##_##suffix, type, type, wtype, 8)
 
 #define SAME_S3(fn) SAME(fn, s8, int8_t) SAME(fn, s16, int16_t) SAME(fn, s32, int32_t)
 #define SAME_U3(fn) SAME(fn, u8, uint8_t) SAME(fn, u16, uint16_t) SAME(fn, u32, uint32_t)
