@@ -334,6 +334,8 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
         }
         case IR_OP_LDV:
         case IR_OP_STV:
+            if (!(i->mem & (IR_MEM_SLOW | IR_MEM_BE)) && s->fault(va, size)) /* one access, all or nothing */
+                return REF_FAULT;
             for (unsigned n = 0; n < size; n += size < 8 ? size : 8) {
                 unsigned part = size < 8 ? size : 8;
                 uint64_t v = 0, at = (uint64_t)va + n;
