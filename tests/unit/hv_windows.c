@@ -138,7 +138,7 @@ static void too_many_mappings(void **state)
         plat_map(&f->p, w, i * 2 * PAGE, PAGE, RAM_SIZE - (i + 1) * PAGE, PLAT_R | PLAT_W);
         assert_int_equal(peek(f, w, i * 2 * PAGE), RAM_SIZE / PAGE - i - 1); /* what was asked for last is always there */
         if (i % 100 == 0)
-            assert_true(count_maps() <= f->p.vma_limit + 50); /* a few are the test's own; without the limit it would be 2000 */
+            assert_true(count_maps() <= f->p.vma_limit + 300); /* some are the test program's own (sanitizers make many); without the limit it would be 2000 */
     }
     assert_true(f->p.dropped);
     /* a right to a page that was dropped is a mapping, never a right to the reserved space */
