@@ -1,8 +1,8 @@
 /*
  * batch.c: batches as files, and the two programs that run them.
  *
- * The oracle gets the bare batch file. The target gets an ELF file: the segments of the bare-metal runner, one with the cases and the oracle's
- * results, one with the code; see case.h for the addresses.
+ * The oracle gets the bare batch file. The target gets an ELF file: the segments of the bare-metal runner, one with the cases and the
+ * oracle's results, one with the code; see case.h for the addresses.
  */
 #define _GNU_SOURCE
 #include "batch.h"
@@ -83,7 +83,11 @@ static int write_padded(FILE *f, const void *data, size_t size, long to)
 
 static struct isa_batch header(const struct batch *b, const struct paths *p)
 {
-    struct isa_batch h = {.magic = ISA_MAGIC, .n_cases = b->n, .code_size = b->code_size, .max_reports = p->max_reports, .timer_ticks = p->timer_ticks,
+    struct isa_batch h = {.magic = ISA_MAGIC,
+                          .n_cases = b->n,
+                          .code_size = b->code_size,
+                          .max_reports = p->max_reports,
+                          .timer_ticks = p->timer_ticks,
                           .mode = p->mode};
 
     h.cases = ISA_BATCH_BASE + sizeof(h);
@@ -137,10 +141,22 @@ static int write_elf(const char *path, const struct batch *b, const struct paths
         ph[n++].p_offset += (uint32_t)base;
     }
     long batch_at = (long)((base + size + PAGE - 1) & ~(PAGE - 1ul));
-    ph[n++] = (Elf32_Phdr){.p_type = PT_LOAD, .p_offset = (uint32_t)batch_at, .p_vaddr = ISA_BATCH_BASE, .p_paddr = ISA_BATCH_BASE, .p_filesz = h.code_off,
-                           .p_memsz = h.code_off, .p_flags = PF_R | PF_W, .p_align = PAGE};
-    ph[n++] = (Elf32_Phdr){.p_type = PT_LOAD, .p_offset = (uint32_t)batch_at + h.code_off, .p_vaddr = ISA_CODE_BASE, .p_paddr = ISA_CODE_BASE,
-                           .p_filesz = b->code_size, .p_memsz = b->code_size, .p_flags = PF_R | PF_X, .p_align = PAGE};
+    ph[n++] = (Elf32_Phdr){.p_type = PT_LOAD,
+                           .p_offset = (uint32_t)batch_at,
+                           .p_vaddr = ISA_BATCH_BASE,
+                           .p_paddr = ISA_BATCH_BASE,
+                           .p_filesz = h.code_off,
+                           .p_memsz = h.code_off,
+                           .p_flags = PF_R | PF_W,
+                           .p_align = PAGE};
+    ph[n++] = (Elf32_Phdr){.p_type = PT_LOAD,
+                           .p_offset = (uint32_t)batch_at + h.code_off,
+                           .p_vaddr = ISA_CODE_BASE,
+                           .p_paddr = ISA_CODE_BASE,
+                           .p_filesz = b->code_size,
+                           .p_memsz = b->code_size,
+                           .p_flags = PF_R | PF_X,
+                           .p_align = PAGE};
     eh.e_phoff = sizeof(eh);
     eh.e_phnum = (uint16_t)n;
     eh.e_shoff = 0;
@@ -154,7 +170,8 @@ static int write_elf(const char *path, const struct batch *b, const struct paths
     return 0;
 }
 
-/* Run a shell command; its stdout (at most cap-1 bytes) to buf. Ends it after `timeout` seconds. Returns the wait status, or -1 for the timeout. */
+/* Run a shell command; its stdout (at most cap-1 bytes) to buf. Ends it after `timeout` seconds. Returns the wait status, or -1 for the
+ * timeout. */
 static int run(const char *command, char *buf, size_t cap, size_t *got, unsigned timeout)
 {
     int fd[2];
@@ -235,8 +252,8 @@ static int run_bare(struct batch *b, const struct paths *p, const char *machine)
         }
     }
     if (!done) {
-        fprintf(stderr, "isa: the target did not finish its %u cases (status %d); %u differences so far; output ends:\n%s\n", b->n, status, b->n_reports,
-                got > 1500 ? text + got - 1500 : text);
+        fprintf(stderr, "isa: the target did not finish its %u cases (status %d); %u differences so far; output ends:\n%s\n", b->n, status,
+                b->n_reports, got > 1500 ? text + got - 1500 : text);
         fprintf(stderr, "isa: command: %s\n", command);
         goto out;
     }

@@ -14,8 +14,8 @@ struct paths {
     const char *dir;         /* scratch directory */
     unsigned timeout;        /* seconds for one run of the target */
     unsigned max_reports;
-    unsigned timer_ticks;    /* isa_batch.timer_ticks */
-    unsigned mode;           /* isa_batch.mode */
+    unsigned timer_ticks; /* isa_batch.timer_ticks */
+    unsigned mode;        /* isa_batch.mode */
 };
 
 /* A piece of a generated case, to run as a case of its own. */

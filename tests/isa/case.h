@@ -3,9 +3,9 @@
  *
  * A *case* is a short piece of guest code with the whole user-visible state before it. A *batch* is a file with many of them:
  *     struct isa_batch | cases[n] | expected[n] | (page boundary) code
- * The Linux runner (under qemu-arm) maps it at ISA_BATCH_BASE, the code at ISA_CODE_BASE, runs every case and writes results[n]. The bare-metal
- * runner (under armlet or qemu-system-arm) finds the same bytes at the same addresses as segments of its ELF file, with the Linux runner's results
- * as expected[], and prints the cases that differ.
+ * The Linux runner (under qemu-arm) maps it at ISA_BATCH_BASE, the code at ISA_CODE_BASE, runs every case and writes results[n]. The
+ * bare-metal runner (under armlet or qemu-system-arm) finds the same bytes at the same addresses as segments of its ELF file, with the
+ * Linux runner's results as expected[], and prints the cases that differ.
  *
  * Every case ends with an exception, normally the UDF at its end; the exception handler reads the state and loads that of the next case.
  * Compiled for the ARM runners and for the host: fixed-size integers, natural alignment.
@@ -31,11 +31,11 @@
 enum isa_kind { ISA_NONE, ISA_END, ISA_UNDEF, ISA_SEGV, ISA_BUS, ISA_FETCH, ISA_TRAP, ISA_SVC };
 
 struct isa_state {
-    uint32_t r[15];  /* 0 */
-    uint32_t pc;     /* 60 */
-    uint32_t cpsr;   /* 64 */
-    uint32_t fpscr;  /* 68 */
-    uint64_t d[32];  /* 72 */
+    uint32_t r[15]; /* 0 */
+    uint32_t pc;    /* 60 */
+    uint32_t cpsr;  /* 64 */
+    uint32_t fpscr; /* 68 */
+    uint64_t d[32]; /* 72 */
 };
 _Static_assert(offsetof(struct isa_state, d) == 72 && sizeof(struct isa_state) == 328, "offsets are used by assembly");
 
@@ -48,8 +48,9 @@ _Static_assert(offsetof(struct isa_state, d) == 72 && sizeof(struct isa_state) =
 
 struct isa_case {
     struct isa_state in;
-    uint32_t end;      /* address of the final UDF */
-    uint32_t multi[4]; /* bit n: at code offset 2n starts an access of several registers: when it faults, what it did already is left open */
+    uint32_t end; /* address of the final UDF */
+    uint32_t
+        multi[4]; /* bit n: at code offset 2n starts an access of several registers: when it faults, what it did already is left open */
     uint32_t fpscr_mask;
 };
 
@@ -70,9 +71,9 @@ struct isa_batch {
     uint32_t cases, expected; /* guest addresses */
     uint32_t code_off;        /* file offset of the code */
     uint32_t code_size;
-    uint32_t max_reports;     /* bare: print at most so many differences */
-    uint32_t timer_ticks;     /* bare: a timer interrupt about every so many ticks of 16 ns; 0: none */
-    uint32_t mode;            /* bare: ISA_MODE_* */
+    uint32_t max_reports; /* bare: print at most so many differences */
+    uint32_t timer_ticks; /* bare: a timer interrupt about every so many ticks of 16 ns; 0: none */
+    uint32_t mode;        /* bare: ISA_MODE_* */
     uint32_t pad;
     uint32_t pattern[ISA_DATA_SIZE / 4]; /* the data page before every case */
 };

@@ -10,8 +10,8 @@ bool isa_same(const struct isa_case *c, const struct isa_result *a, const struct
 {
     uint32_t cpsr_mask = CPSR_COMPARED;
 
-    /* At a data abort, or an instruction whose operands make it undefined, flags that the following instructions overwrite before anything reads
-     * them may be stale (dbt/ir.h, flags at faults). The UDF at the end of a case sees them all. */
+    /* At a data abort, or an instruction whose operands make it undefined, flags that the following instructions overwrite before anything
+     * reads them may be stale (dbt/ir.h, flags at faults). The UDF at the end of a case sees them all. */
     if (a->kind == ISA_SEGV || a->kind == ISA_BUS || a->kind == ISA_UNDEF)
         cpsr_mask &= ~CPSR_NZCV;
     if (a->kind != b->kind || a->out.pc != b->out.pc || ((a->out.cpsr ^ b->out.cpsr) & cpsr_mask))

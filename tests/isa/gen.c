@@ -22,8 +22,10 @@ uint32_t below(struct rng *r, uint32_t n)
 
 uint32_t interesting_word(struct rng *r)
 {
-    static const uint32_t words[] = {0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe,
-                                     0xffffffff, 0x7fff8000, 0x80007fff, 0x00ff00ff, 0x80808080, 0x7f7f7f7f, 0xffff0000, 31, 32, 33, 0x40000000};
+    static const uint32_t words[] = {0,          1,          2,          0x7f,       0x80,       0xff,       0x100,
+                                     0x7fff,     0x8000,     0xffff,     0x10000,    0x7fffffff, 0x80000000, 0x80000001,
+                                     0xfffffffe, 0xffffffff, 0x7fff8000, 0x80007fff, 0x00ff00ff, 0x80808080, 0x7f7f7f7f,
+                                     0xffff0000, 31,         32,         33,         0x40000000};
     uint32_t w = chance(r, 40) ? words[below(r, ARRAY_LEN(words))] : rnd(r);
 
     return chance(r, 10) ? w >> below(r, 32) : w;
@@ -32,9 +34,10 @@ uint32_t interesting_word(struct rng *r)
 static uint32_t interesting_float(struct rng *r)
 {
     static const uint32_t floats[] = {
-        0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00001, 0x7f800001, 0xffbfffff, 0x00000001, 0x80000001,
-        0x007fffff, 0x807fffff, 0x00800000, 0x80800000, 0x7f7fffff, 0xff7fffff, 0x3f7fffff, 0x3f800001, 0x4f000000, 0xcf000000, 0x4effffff, 0x4f800000,
-        0x3f000000, 0xbf000000, 0x40490fdb, 0x4b000000, 0x4b800001, 0x33800000, 0x477fe000, 0x47800000, 0x38800000, 0x387fc000, 0x33000000, 0x40000000,
+        0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00001, 0x7f800001,
+        0xffbfffff, 0x00000001, 0x80000001, 0x007fffff, 0x807fffff, 0x00800000, 0x80800000, 0x7f7fffff, 0xff7fffff,
+        0x3f7fffff, 0x3f800001, 0x4f000000, 0xcf000000, 0x4effffff, 0x4f800000, 0x3f000000, 0xbf000000, 0x40490fdb,
+        0x4b000000, 0x4b800001, 0x33800000, 0x477fe000, 0x47800000, 0x38800000, 0x387fc000, 0x33000000, 0x40000000,
     };
     uint32_t w = below(r, 4);
 
@@ -50,19 +53,45 @@ static uint32_t interesting_float(struct rng *r)
 uint64_t interesting_double(struct rng *r)
 {
     static const uint64_t doubles[] = {
-        0, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000, 0xfff8000000000001,
-        0x7ff0000000000001, 0xfff7ffffffffffff, 1, 0x8000000000000001, 0x000fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0x41e0000000000000,
-        0xc1e0000000000000, 0x41dfffffffc00000, 0x41efffffffe00000, 0x3fe0000000000000, 0x47f0000000000000, 0x380fffffffffffff, 0x36a0000000000000,
-        0x3690000000000000, 0x4340000000000000, 0xbfe0000000000000, 0x47efffffe0000000, 0x47effffff0000000, 0x3810000000000000, 0x4000000000000000,
+        0,
+        0x8000000000000000,
+        0x3ff0000000000000,
+        0xbff0000000000000,
+        0x7ff0000000000000,
+        0xfff0000000000000,
+        0x7ff8000000000000,
+        0xfff8000000000001,
+        0x7ff0000000000001,
+        0xfff7ffffffffffff,
+        1,
+        0x8000000000000001,
+        0x000fffffffffffff,
+        0x0010000000000000,
+        0x7fefffffffffffff,
+        0x41e0000000000000,
+        0xc1e0000000000000,
+        0x41dfffffffc00000,
+        0x41efffffffe00000,
+        0x3fe0000000000000,
+        0x47f0000000000000,
+        0x380fffffffffffff,
+        0x36a0000000000000,
+        0x3690000000000000,
+        0x4340000000000000,
+        0xbfe0000000000000,
+        0x47efffffe0000000,
+        0x47effffff0000000,
+        0x3810000000000000,
+        0x4000000000000000,
     };
 
     switch (below(r, 8)) {
     case 0:
         return doubles[below(r, ARRAY_LEN(doubles))];
     case 1:
-        return ((uint64_t)rnd(r) << 32 | rnd(r)) & 0x800fffffffffffff ? (((uint64_t)rnd(r) << 32 | rnd(r)) & 0x800fffffffffffff) |
-                                                                            (uint64_t)(1013 + below(r, 20)) << 52
-                                                                      : 0;
+        return ((uint64_t)rnd(r) << 32 | rnd(r)) & 0x800fffffffffffff
+                   ? (((uint64_t)rnd(r) << 32 | rnd(r)) & 0x800fffffffffffff) | (uint64_t)(1013 + below(r, 20)) << 52
+                   : 0;
     case 2:
         return (((uint64_t)rnd(r) << 32 | rnd(r)) & 0x800fffffffffffff) | (uint64_t)(1023 - 160 + below(r, 320)) << 52;
     case 3: /* small integers in bytes */
@@ -101,7 +130,8 @@ void put_insn(struct builder *b, uint32_t word, unsigned size, int row, bool cou
     struct gen_case *c = b->c;
 
     if (c->n < GEN_MAX_INSNS)
-        c->insn[c->n++] = (struct gen_insn){.word = word, .size = (uint8_t)size, .thumb = c->thumb, .counted = counted, .multi = multi, .row = row};
+        c->insn[c->n++] =
+            (struct gen_insn){.word = word, .size = (uint8_t)size, .thumb = c->thumb, .counted = counted, .multi = multi, .row = row};
 }
 
 void put_const(struct builder *b, unsigned reg, uint32_t value)
@@ -111,7 +141,9 @@ void put_const(struct builder *b, unsigned reg, uint32_t value)
         if (high && !v)
             break;
         if (b->c->thumb)
-            put_insn(b, (high ? 0xf2c00000 : 0xf2400000) | (v >> 11 & 1) << 26 | (v >> 12) << 16 | (v >> 8 & 7) << 12 | reg << 8 | (v & 0xff), 4, -1, false, false);
+            put_insn(b,
+                     (high ? 0xf2c00000 : 0xf2400000) | (v >> 11 & 1) << 26 | (v >> 12) << 16 | (v >> 8 & 7) << 12 | reg << 8 | (v & 0xff),
+                     4, -1, false, false);
         else
             put_insn(b, (high ? 0xe3400000 : 0xe3000000) | (v >> 12) << 16 | reg << 12 | (v & 0xfff), 4, -1, false, false);
     }
@@ -326,7 +358,9 @@ static bool undefined_unit(struct builder *b)
             word = (word & 0x0fffffff) | (chance(b->r, 70) ? 0xe0000000 : 0xf0000000);
             if ((word & 0x0ff000f0) == 0x01000070) /* HLT */
                 continue;
-            if ((word >> 25 & 7) >= 6) /* also the supervisor call's: QEMU takes 1111 1111 for the old floating-point emulator's */
+            if (chance(b->r, 20)) /* coprocessors 10 and 11 */
+                word = (word & 0xf1fff1ff) | 0xec000a00 | (word & 0x02000000);
+            else if ((word >> 25 & 7) >= 6) /* also the supervisor call's: QEMU takes 1111 1111 for the old floating-point emulator's */
                 continue;
             ok = arm_decode_a32(b->g->decoder, 0, word, &i);
         } else {

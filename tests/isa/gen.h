@@ -1,9 +1,10 @@
 /*
  * gen.h: random cases from the decode tables.
  *
- * A case is a list of *units*: pieces of straight or forward-branching code that stand for themselves, so that any case can be cut after a unit and
- * still means something. A unit is one instruction with what it needs before it (a base register that points into the data page), an IT block,
- * an exclusive pair, or a branch with the instructions that it skips. All code is position-independent. The same (seed, number) always gives the same case.
+ * A case is a list of *units*: pieces of straight or forward-branching code that stand for themselves, so that any case can be cut after a
+ * unit and still means something. A unit is one instruction with what it needs before it (a base register that points into the data page),
+ * an IT block, an exclusive pair, or a branch with the instructions that it skips. All code is position-independent. The same (seed,
+ * number) always gives the same case.
  */
 #ifndef ISA_GEN_H
 #define ISA_GEN_H
@@ -15,22 +16,25 @@
 struct rng {
     uint64_t s;
 };
-uint32_t rnd(struct rng *r);                   /* 32 random bits */
-uint32_t below(struct rng *r, uint32_t n);     /* 0..n-1 */
-static inline bool chance(struct rng *r, unsigned percent) { return below(r, 100) < percent; }
+uint32_t rnd(struct rng *r);               /* 32 random bits */
+uint32_t below(struct rng *r, uint32_t n); /* 0..n-1 */
+static inline bool chance(struct rng *r, unsigned percent)
+{
+    return below(r, 100) < percent;
+}
 uint32_t interesting_word(struct rng *r);
-uint64_t interesting_double(struct rng *r);    /* a D register: integers, floats, special values */
+uint64_t interesting_double(struct rng *r); /* a D register: integers, floats, special values */
 
 #define GEN_MAX_INSNS 80
 #define GEN_MAX_UNITS 48
 
 struct gen_insn {
-    uint32_t word;  /* T32: first halfword in the high half */
+    uint32_t word; /* T32: first halfword in the high half */
     uint8_t size;
-    bool thumb;     /* instruction set of this instruction */
-    bool counted;   /* surely executed when the case reaches its end: counts for coverage */
-    bool multi;     /* see isa_case.multi */
-    int row;        /* global row number, or -1 (glue) */
+    bool thumb;   /* instruction set of this instruction */
+    bool counted; /* surely executed when the case reaches its end: counts for coverage */
+    bool multi;   /* see isa_case.multi */
+    int row;      /* global row number, or -1 (glue) */
 };
 
 struct gen_unit {
@@ -51,7 +55,7 @@ struct gen_row {
     enum arm_table table;
     struct arm_pattern pattern;
     enum gen_class { GEN_SKIP, GEN_SAFE, GEN_MEM, GEN_BRANCH, GEN_SPECIAL } cls; /* how the generator uses it */
-    bool required; /* a full run must have executed it */
+    bool required;                                                               /* a full run must have executed it */
 };
 
 struct gen {
@@ -79,8 +83,8 @@ void gen_make(const struct gen *g, const struct gen_options *o, uint64_t seed, u
 /* Another random state for the same code. */
 void gen_state(const struct gen_case *c, uint64_t seed, uint32_t number, struct isa_state *out);
 
-/* Write `units` units from `first_unit` on and the final UDF to `code` (ISA_CASE_BYTES room), which will stand at guest address `pc`, and fill *c. pc has the
- * alignment that unit has in the whole case (gen_offset()). Returns the number of bytes. */
+/* Write `units` units from `first_unit` on and the final UDF to `code` (ISA_CASE_BYTES room), which will stand at guest address `pc`, and
+ * fill *c. pc has the alignment that unit has in the whole case (gen_offset()). Returns the number of bytes. */
 unsigned gen_offset(const struct gen_case *g, unsigned unit); /* bytes before a unit */
 unsigned gen_emit(const struct gen_case *g, unsigned first_unit, unsigned units, uint32_t pc, uint8_t *code, struct isa_case *c);
 
@@ -98,7 +102,8 @@ static inline uint32_t field_get(const struct gen_row *row, uint32_t word, char 
     unsigned f = letter >= 'a' ? (unsigned)(letter - 'a') : (unsigned)(26 + letter - 'A');
     for (unsigned i = 0; i < row->pattern.segments; i++)
         if (row->pattern.segment[i].field == f)
-            v = v << row->pattern.segment[i].width | (word >> row->pattern.segment[i].lsb & (0xffffffffu >> (32 - row->pattern.segment[i].width)));
+            v = v << row->pattern.segment[i].width |
+                (word >> row->pattern.segment[i].lsb & (0xffffffffu >> (32 - row->pattern.segment[i].width)));
     return v;
 }
 static inline unsigned field_width(const struct gen_row *row, char letter)
@@ -112,7 +117,8 @@ uint32_t field_set(const struct gen_row *row, uint32_t word, char letter, uint32
 
 void put_insn(struct builder *b, uint32_t word, unsigned size, int row, bool counted, bool multi);
 void put_const(struct builder *b, unsigned reg, uint32_t value); /* MOVW, MOVT */
-void put_row(struct builder *b, int row, uint32_t word, bool counted, bool multi); /* a table word: A32 form of VFP and NEON is turned into T32 */
+void put_row(struct builder *b, int row, uint32_t word, bool counted,
+             bool multi); /* a table word: A32 form of VFP and NEON is turned into T32 */
 /* An address in the data page for an access of `len` bytes that must be aligned to `align`. */
 uint32_t pick_address(struct builder *b, unsigned len, unsigned align);
 /* Random word of a row with its should-be bits set, fields random. */
@@ -135,8 +141,8 @@ enum gen_class gen_int_class(const struct gen_row *row);
 enum gen_class gen_fp_class(const struct gen_row *row);
 bool gen_int_word(struct builder *b, int row, uint32_t *word, struct fixups *f);
 bool gen_fp_word(struct builder *b, int row, uint32_t *word, struct fixups *f);
-bool gen_branch_unit(struct builder *b, int row);  /* emits a whole unit */
-bool gen_pc_unit(struct builder *b);   /* the pc written by a load or a move */
+bool gen_branch_unit(struct builder *b, int row); /* emits a whole unit */
+bool gen_pc_unit(struct builder *b);              /* the pc written by a load or a move */
 bool gen_loop_unit(struct builder *b);
 bool gen_special_unit(struct builder *b, int row);
 bool gen_simple_unit(struct builder *b, int row, int cond, bool counted); /* fix-ups and one instruction; cond -1: random */

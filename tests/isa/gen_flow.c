@@ -26,110 +26,120 @@ static void put(struct builder *b, uint32_t word, unsigned size)
     put_insn(b, word, size, row_of(b, word, size), true, false);
 }
 
-/* m = address behind the next `bytes` bytes, which begin after the instruction or instructions put here; in Thumb code with bit 0 set. */
+/* m = address `bytes` bytes behind the end of the code put here; in Thumb code with bit 0 set. */
 static void put_address(struct builder *b, unsigned m, unsigned bytes)
 {
     if (!b->c->thumb) {
-        put_insn(b, 0xe2800000 | 15 << 16 | m << 12 | 0, 4, -1, false, false); /* add m, pc, #0: 8 on; then the rest */
-        put_insn(b, 0xe2800000 | m << 16 | m << 12 | bytes, 4, -1, false, false);
+        put_insn(b, 0xe28f0000 | m << 12, 4, -1, false, false);                   /* add m, pc, #0: the end of this code */
+        put_insn(b, 0xe2800000 | m << 16 | m << 12 | bytes, 4, -1, false, false); /* add m, m, #bytes */
     } else {
         put_const(b, m, bytes - 2 + 1);
         put_insn(b, 0x4478 | (m & 8) << 4 | (m & 7), 2, -1, false, false); /* add m, pc */
     }
 }
 
-/* Instructions that the branch skips. */
-static unsigned make_skipped(struct builder *b, struct gen_insn *keep)
+/* One instruction that the write of the pc skips. */
+static bool make_skipped(struct builder *b, struct gen_insn *skipped)
 {
-    unsigned at = b->c->n, n = 0, bytes = 0;
+    unsigned at = b->c->n;
+    bool made = false;
 
-    for (int tries = 0; n < 1 && tries < 20; tries++) {
+    for (int tries = 0; !made && tries < 20; tries++) {
         int row = b->g->pick[b->c->thumb][below(b->r, (uint32_t)b->g->n_pick[b->c->thumb])];
-        if (b->g->rows[row].cls == GEN_SAFE && gen_simple_unit(b, row, -1, false) && b->c->n == at + 1) {
-            keep[n++] = b->c->insn[at];
-            bytes += b->c->insn[at].size;
-        }
+        made = b->g->rows[row].cls == GEN_SAFE && gen_simple_unit(b, row, -1, false) && b->c->n == at + 1;
+        *skipped = b->c->insn[at];
         b->c->n = at;
     }
-    return n ? bytes : 0;
+    return made;
+}
+
+/* m and base: registers for the address of the code to go to and of the memory it passes through; ea: that memory; bytes: to skip. */
+static bool pc_unit_a32(struct builder *b, unsigned m, unsigned base, uint32_t ea, unsigned bytes)
+{
+    unsigned kind = below(b->r, 5), other = (m + 1) % 13;
+
+    switch (kind) {
+    case 0:
+        put_const(b, m, bytes / 4);
+        put(b, 0xe08ff100 | m, 4); /* add pc, pc, m, lsl #2: counts from behind the next instruction */
+        put_insn(b, 0xe1a00000, 4, -1, false, false);
+        break;
+    case 1:
+        put_address(b, m, 4 + bytes);
+        put(b, 0xe1a0f000 | m, 4); /* mov pc, m */
+        break;
+    case 2:
+        if (other == base)
+            return false;
+        put_const(b, base, ea);
+        put_address(b, m, 8 + bytes);
+        put(b, 0xe8800000 | base << 16 | 1u << m | 1u << other, 4);    /* stm base, {m, other} */
+        if (other < m)                                                 /* m is the second word */
+            put(b, 0xe8900000 | base << 16 | 1u << other | 0x8000, 4); /* ldm base, {other, pc} */
+        else
+            put(b, 0xe5900000 | base << 16 | 0xf000, 4); /* ldr pc, [base] */
+        break;
+    case 3:
+        put_const(b, base, ea);
+        put_address(b, m, 8 + bytes);
+        put(b, 0xe5800000 | base << 16 | m << 12, 4);    /* str m, [base] */
+        put(b, 0xe4900000 | base << 16 | 0xf000 | 8, 4); /* ldr pc, [base], #8 */
+        break;
+    default:
+        put_const(b, base, ea);
+        put_address(b, m, 8 + bytes);
+        put(b, 0xe5800004 | base << 16 | m << 12, 4); /* str m, [base, #4] */
+        put(b, 0xe9900000 | base << 16 | 0x8000, 4);  /* ldmib base, {pc} */
+    }
+    return true;
+}
+
+static bool pc_unit_thumb(struct builder *b, unsigned m, unsigned base, uint32_t ea, unsigned bytes)
+{
+    unsigned low = (base + 1) % 8;
+
+    switch (below(b->r, 4)) {
+    case 0:
+        put_address(b, m, 2 + bytes);
+        put(b, 0x4687 | m << 3, 2); /* mov pc, m */
+        break;
+    case 1:
+        put_const(b, base, ea);
+        put_address(b, m, 8 + bytes);
+        put(b, 0xf8c00000 | base << 16 | m << 12, 4); /* str.w m, [base] */
+        put(b, 0xf850fb08 | base << 16, 4);           /* ldr.w pc, [base], #8 */
+        break;
+    case 2:
+        put_const(b, 13, ea + 8);
+        put_address(b, m, 6 + bytes);
+        put(b, 0xf84d0d04 | m << 12, 4); /* push.w {m} */
+        put(b, 0xbd00, 2);               /* pop {pc} */
+        break;
+    default:
+        if (low == base || low >= m)
+            return false;
+        put_const(b, base, ea);
+        put_address(b, m, 8 + bytes);
+        put(b, 0xe8800000 | base << 16 | 1u << low | 1u << m, 4); /* stm.w base, {low, m} */
+        put(b, 0xe8900000 | base << 16 | 1u << low | 0x8000, 4);  /* ldm.w base, {low, pc} */
+    }
+    return true;
 }
 
 bool gen_pc_unit(struct builder *b)
 {
-    bool thumb = b->c->thumb;
     unsigned m = below(b->r, 13), base = below(b->r, 13);
-    struct gen_insn skip[2];
-    unsigned bytes = make_skipped(b, skip);
+    uint32_t ea = pick_address(b, 16, 4) & ~3u;
+    struct gen_insn skipped;
 
-    if (!bytes || m == base)
+    if (!make_skipped(b, &skipped) || m == base || ea < ISA_DATA_BASE || ea > ISA_DATA_BASE + ISA_DATA_SIZE - 16)
         return false;
-    uint32_t ea = (pick_address(b, 16, 4) & ~3u);
-    if (ea < ISA_DATA_BASE || ea > ISA_DATA_BASE + ISA_DATA_SIZE - 16)
+    if (!(b->c->thumb ? pc_unit_thumb : pc_unit_a32)(b, m, base, ea, skipped.size))
         return false;
-    if (!thumb) {
-        static const unsigned tail[] = {4, 4, 4, 8, 8, 8}; /* bytes between the address computation and the skipped instruction */
-        unsigned kind = below(b->r, 6), other = (m + 1) % 13;
-        if (kind >= 3 || kind == 1)
-            put_const(b, base, ea);
-        if (kind == 3 && other == base)
-            return false;
-        if (kind == 2) { /* add pc, m, lsl: m = 0, 4 or 8 as an index */
-            put_const(b, m, bytes / 4 - 1 + 1);
-            put(b, 0xe08ff100 | m, 4); /* add pc, pc, m, lsl #2: p + 8 + 4 */
-            put_insn(b, 0xe1a00000, 4, -1, false, false);
-        } else {
-            put_address(b, m, bytes + tail[kind]);
-            switch (kind) {
-            case 0:
-                put(b, 0xe1a0f000 | m, 4); /* mov pc, m */
-                break;
-            case 1:
-                put(b, 0xe1a0f000 | m, 4);
-                break;
-            case 3:
-                put(b, 0xe8800000 | base << 16 | 1u << m | 1u << other, 4); /* stm base, {m, other} */
-                if (other < m) /* m is the higher: loaded into the pc */
-                    put(b, 0xe8900000 | base << 16 | 1u << other | 0x8000, 4);
-                else
-                    put(b, 0xe5900000 | base << 16 | 0xf000, 4);
-                break;
-            case 4:
-                put(b, 0xe5800000 | base << 16 | m << 12, 4); /* str m, [base] */
-                put(b, 0xe4900000 | base << 16 | 0xf000 | 8, 4); /* ldr pc, [base], #8 */
-                break;
-            default:
-                put(b, 0xe5800004 | base << 16 | m << 12, 4);
-                put(b, 0xe9900000 | base << 16 | 0x8000, 4); /* ldmib base, {pc} */
-            }
-        }
-    } else {
-        unsigned kind = below(b->r, 4);
-        if (kind == 0) {
-            put_address(b, m, bytes + 2);
-            put(b, 0x4687 | m << 3, 2); /* mov pc, m */
-        } else if (kind == 1) {
-            put_const(b, base, ea);
-            put_address(b, m, bytes + 8);
-            put(b, 0xf8c00000 | base << 16 | m << 12, 4);          /* str.w m, [base] */
-            put(b, 0xf8500b08 | base << 16 | 0xf000, 4);           /* ldr.w pc, [base], #8 */
-        } else if (kind == 2) {
-            put_const(b, 13, ea + 8);
-            put_address(b, m, bytes + 6);
-            put(b, 0xf84d0d04 | m << 12, 4); /* push.w {m} */
-            put(b, 0xbd00, 2);               /* pop {pc} */
-        } else {
-            put_const(b, base, ea);
-            unsigned low = (base + 1) % 8;
-            if (low == base || low >= m)
-                return false;
-            put_address(b, m, bytes + 8);
-            put(b, 0xe8800000 | base << 16 | 1u << low | 1u << m, 4);           /* stm.w base, {low, m} */
-            put(b, 0xe8900000 | base << 16 | 1u << low | 0x8000, 4);            /* ldm.w base, {low, pc} */
-        }
-    }
-    for (unsigned i = 0; i < 1; i++)
-        b->c->insn[b->c->n++] = skip[i];
-    return b->c->n < GEN_MAX_INSNS;
+    if (b->c->n >= GEN_MAX_INSNS)
+        return false;
+    b->c->insn[b->c->n++] = skipped;
+    return true;
 }
 
 /* Does the instruction name register `reg` anywhere? */

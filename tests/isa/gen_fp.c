@@ -75,12 +75,14 @@ static bool in_set(unsigned v, uint64_t set)
 static bool neon_defined(const struct gen_row *r, uint32_t word)
 {
     arm_translate_fn tr = r->row->translate;
-    unsigned arg = r->row->arg, s = field_get(r, word, 's'), d = field_get(r, word, 'd'), n = field_get(r, word, 'n'), m = field_get(r, word, 'm');
+    unsigned arg = r->row->arg, s = field_get(r, word, 's'), d = field_get(r, word, 'd'), n = field_get(r, word, 'n'),
+             m = field_get(r, word, 'm');
     bool q = field_get(r, word, 'Q');
 
     if (tr == tr_n_three_same) {
         if (field_width(r, 's') == 2) {
-            if (s == 3 && !in_set(arg, ONE(TS_QADD) | ONE(TS_QSUB) | ONE(TS_SHL) | ONE(TS_QSHL) | ONE(TS_RSHL) | ONE(TS_QRSHL) | ONE(TS_ADD) | ONE(TS_SUB)))
+            if (s == 3 && !in_set(arg, ONE(TS_QADD) | ONE(TS_QSUB) | ONE(TS_SHL) | ONE(TS_QSHL) | ONE(TS_RSHL) | ONE(TS_QRSHL) |
+                                           ONE(TS_ADD) | ONE(TS_SUB)))
                 return false;
             if (in_set(arg, ONE(TS_QDMULH) | ONE(TS_QRDMULH)) && s == 0)
                 return false;

@@ -494,9 +494,9 @@ bool gen_branch_unit(struct builder *b, int row)
         word = field_set(r, word, 'm', m);
         put_const(b, m, below(b->r, 2));
         /* ADR.W is relative to Align(PC, 4), which depends on where it stands: add n, pc (T16) is not aligned either way */
-        put_const(b, n, 4);                                                           /* pc of the ADD + 4 + 4 = after the TBB */
-        put_insn(b, 0x4478 | (n & 8) << 4 | (n & 7), 2, -1, false, false);            /* add n, pc: itself at p: n = p + 4 + 4 */
-        put_insn(b, 0xbf00, 2, -1, false, false);                                     /* nop, so that TBB ends at p + 8 */
+        put_const(b, n, 4);                                                /* pc of the ADD + 4 + 4 = after the TBB */
+        put_insn(b, 0x4478 | (n & 8) << 4 | (n & 7), 2, -1, false, false); /* add n, pc: itself at p: n = p + 4 + 4 */
+        put_insn(b, 0xbf00, 2, -1, false, false);                          /* nop, so that TBB ends at p + 8 */
         put_row(b, row, word, true, false);
         unsigned place = b->c->n, table = half ? 4 : 2, bytes = skipped(b, 2);
         uint32_t entry[2] = {table / 2, (table + bytes) / 2};

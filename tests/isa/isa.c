@@ -1,6 +1,6 @@
 /*
- * isa.c: the instruction oracle. Random cases from the decode tables run under qemu-arm and on the machine under test; every difference in a
- * register, a flag, a byte of memory or a fault is reduced to the unit that makes it and printed.
+ * isa.c: the instruction oracle. Random cases from the decode tables run under qemu-arm and on the machine under test; every difference in
+ * a register, a flag, a byte of memory or a fault is reduced to the unit that makes it and printed.
  *
  * Reproducible: the same --seed gives the same cases; every report names the seed and case that `--seed S --case N` runs again.
  */
@@ -118,7 +118,8 @@ static void explain(const struct piece *p, uint64_t seed, unsigned number, uint6
         batch_free(&b);
         return;
     }
-    printf("\nseed %lu case %u: first difference in unit %u, %s\n", (unsigned long)seed, number, k, row >= 0 ? gen.rows[row].row->name : "?");
+    printf("\nseed %lu case %u: first difference in unit %u, %s\n", (unsigned long)seed, number, k,
+           row >= 0 ? gen.rows[row].row->name : "?");
     pieces[0] = (struct piece){.gen = c, .first_unit = k, .units = 1, .state = k ? &b.expected[k - 1].out : &c->in};
     if (run_both(&one, pieces, 1, pattern_seed) == 0 && one.n_reports)
         report_difference(&gen, c, k, 1, &one, 0, &one.report[0]);
@@ -209,7 +210,8 @@ static void count(const struct gen_case *c, const struct isa_case *ic, const str
             row_runs[c->insn[i].row]++;
 }
 
-/* One batch: n cases from `first` on. Each runs twice, the second time, when its code is translated and linked, with another state. 0: all agree. */
+/* One batch: n cases from `first` on. Each runs twice, the second time, when its code is translated and linked, with another state. 0: all
+ * agree. */
 static int one_batch(uint64_t seed, unsigned first, unsigned n)
 {
     struct gen_case *cases = calloc(n, sizeof(*cases));
@@ -243,8 +245,8 @@ static int one_batch(uint64_t seed, unsigned first, unsigned n)
     return rc;
 }
 
-/* Does the comparison see anything? Every eighth case starts on the target, and only there, with one bit of a register, a flag or a vector register
- * changed: most of those must be reported (an instruction may overwrite the register), and no other. 0: so it is. */
+/* Does the comparison see anything? Every eighth case starts on the target, and only there, with one bit of a register, a flag or a vector
+ * register changed: most of those must be reported (an instruction may overwrite the register), and no other. 0: so it is. */
 static int self_check(uint64_t seed, unsigned n)
 {
     struct gen_case *cases = calloc(n, sizeof(*cases));
@@ -263,10 +265,18 @@ static int self_check(uint64_t seed, unsigned n)
         struct isa_state *s = &b.cases[i].in;
         unsigned bit = i / 8 % 32;
         switch (i / 8 % 4) {
-        case 0: s->r[i % 15] ^= 1u << bit; break;
-        case 1: s->d[i % 32] ^= 1ull << bit; break;
-        case 2: s->cpsr ^= 1u << 27; break;  /* Q */
-        default: s->fpscr ^= 1u << 4; break; /* IXC */
+        case 0:
+            s->r[i % 15] ^= 1u << bit;
+            break;
+        case 1:
+            s->d[i % 32] ^= 1ull << bit;
+            break;
+        case 2:
+            s->cpsr ^= 1u << 27;
+            break; /* Q */
+        default:
+            s->fpscr ^= 1u << 4;
+            break; /* IXC */
         }
     }
     int rc = batch_run_target(&b, &paths);
@@ -290,8 +300,8 @@ static int coverage(bool print)
     for (int i = 0; i < gen.n_rows; i++) {
         required += gen.rows[i].required;
         if (print)
-            printf("%-5s %-34s %8lu run %8lu undefined %s\n", table_names[gen.rows[i].table], gen.rows[i].row->name, (unsigned long)row_runs[i],
-                   (unsigned long)row_undefined[i], gen.rows[i].cls == GEN_SKIP ? "(not generated)" : "");
+            printf("%-5s %-34s %8lu run %8lu undefined %s\n", table_names[gen.rows[i].table], gen.rows[i].row->name,
+                   (unsigned long)row_runs[i], (unsigned long)row_undefined[i], gen.rows[i].cls == GEN_SKIP ? "(not generated)" : "");
         if (gen.rows[i].required && !row_runs[i]) {
             printf("never executed: %s %s  %s\n", table_names[gen.rows[i].table], gen.rows[i].row->name, gen.rows[i].row->pattern);
             missing++;
@@ -303,19 +313,26 @@ static int coverage(bool print)
 
 static void usage(void)
 {
-    printf("usage: isa [--seed S] [--cases N] [--batch N] [--minutes M] [--case N] [--row NAME] [--table a32|t16|t32|vfp|neon] [--units N]\n"
-           "           [--needs DEVICE] [--interrupts TICKS] [--no-faults] [--coverage] [--coverage-required] [--self-check] [--undefined] [--max-reports N] [--dir D]\n"
-           "           --oracle COMMAND --bare ELF [--target COMMAND]\n"
-           "or, with the bare-metal runner on both sides: --oracle-bare COMMAND [--mode BITS]: 1 system mode, 2 alignment checks, 4 private data page\n");
+    printf(
+        "usage: isa [--seed S] [--cases N] [--batch N] [--minutes M] [--case N] [--row NAME] [--table a32|t16|t32|vfp|neon] [--units N]\n"
+        "           [--needs DEVICE] [--interrupts TICKS] [--no-faults] [--coverage] [--coverage-required] [--self-check] [--undefined] "
+        "[--max-reports N] [--dir D]\n"
+        "           --oracle COMMAND --bare ELF [--target COMMAND]\n"
+        "or, with the bare-metal runner on both sides: --oracle-bare COMMAND [--mode BITS]: 1 system mode, 2 alignment checks, 4 private "
+        "data page\n");
 }
 
 int main(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        {"seed", 1, 0, 's'},     {"cases", 1, 0, 'c'},  {"batch", 1, 0, 'b'},    {"minutes", 1, 0, 'm'},   {"case", 1, 0, 'C'},
-        {"row", 1, 0, 'r'},      {"table", 1, 0, 't'},  {"units", 1, 0, 'u'},    {"no-faults", 0, 0, 'F'}, {"coverage", 0, 0, 'p'},
-        {"oracle", 1, 0, 'o'},   {"target", 1, 0, 'T'}, {"bare", 1, 0, 'B'},     {"dir", 1, 0, 'd'},       {"coverage-required", 0, 0, 'R'},
-        {"max-reports", 1, 0, 'M'}, {"self-check", 0, 0, 'S'}, {"undefined", 0, 0, 'U'}, {"needs", 1, 0, 'n'}, {"interrupts", 1, 0, 'I'}, {"oracle-bare", 1, 0, 'O'}, {"mode", 1, 0, 'D'}, {"help", 0, 0, 'h'},   {0, 0, 0, 0},
+        {"seed", 1, 0, 's'},        {"cases", 1, 0, 'c'},      {"batch", 1, 0, 'b'},
+        {"minutes", 1, 0, 'm'},     {"case", 1, 0, 'C'},       {"row", 1, 0, 'r'},
+        {"table", 1, 0, 't'},       {"units", 1, 0, 'u'},      {"no-faults", 0, 0, 'F'},
+        {"coverage", 0, 0, 'p'},    {"oracle", 1, 0, 'o'},     {"target", 1, 0, 'T'},
+        {"bare", 1, 0, 'B'},        {"dir", 1, 0, 'd'},        {"coverage-required", 0, 0, 'R'},
+        {"max-reports", 1, 0, 'M'}, {"self-check", 0, 0, 'S'}, {"undefined", 0, 0, 'U'},
+        {"needs", 1, 0, 'n'},       {"interrupts", 1, 0, 'I'}, {"oracle-bare", 1, 0, 'O'},
+        {"mode", 1, 0, 'D'},        {"help", 0, 0, 'h'},       {0, 0, 0, 0},
     };
     uint64_t seed = 1;
     unsigned cases = 4000, batch = 2000, only = ~0u;
@@ -326,27 +343,59 @@ int main(int argc, char **argv)
 
     while ((o = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         switch (o) {
-        case 's': seed = strtoull(optarg, NULL, 0); break;
-        case 'c': cases = (unsigned)strtoul(optarg, NULL, 0); break;
-        case 'b': batch = (unsigned)strtoul(optarg, NULL, 0); break;
-        case 'm': minutes = strtod(optarg, NULL); break;
-        case 'C': only = (unsigned)strtoul(optarg, NULL, 0); break;
-        case 'r': options.row = optarg; break;
+        case 's':
+            seed = strtoull(optarg, NULL, 0);
+            break;
+        case 'c':
+            cases = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        case 'b':
+            batch = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        case 'm':
+            minutes = strtod(optarg, NULL);
+            break;
+        case 'C':
+            only = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        case 'r':
+            options.row = optarg;
+            break;
         case 't':
             for (int i = 0; i < 5; i++)
                 if (strcmp(optarg, table_names[i]) == 0)
                     options.table = i;
             break;
-        case 'u': options.units = (unsigned)strtoul(optarg, NULL, 0); break;
-        case 'F': options.faults = false; break;
-        case 'p': print_coverage = true; break;
-        case 'R': need_coverage = true; break;
-        case 'o': paths.oracle = optarg; break;
-        case 'T': paths.target = optarg; break;
-        case 'B': paths.bare = optarg; break;
-        case 'd': paths.dir = optarg; break;
-        case 'O': paths.oracle_bare = optarg; break;
-        case 'D': paths.mode = (unsigned)strtoul(optarg, NULL, 0); break;
+        case 'u':
+            options.units = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        case 'F':
+            options.faults = false;
+            break;
+        case 'p':
+            print_coverage = true;
+            break;
+        case 'R':
+            need_coverage = true;
+            break;
+        case 'o':
+            paths.oracle = optarg;
+            break;
+        case 'T':
+            paths.target = optarg;
+            break;
+        case 'B':
+            paths.bare = optarg;
+            break;
+        case 'd':
+            paths.dir = optarg;
+            break;
+        case 'O':
+            paths.oracle_bare = optarg;
+            break;
+        case 'D':
+            paths.mode = (unsigned)strtoul(optarg, NULL, 0);
+            break;
         case 'I':
             paths.timer_ticks = (unsigned)strtoul(optarg, NULL, 0);
             options.no_exclusives = true;
@@ -357,10 +406,18 @@ int main(int argc, char **argv)
                 return 77;
             }
             break;
-        case 'U': options.undefined = true; break;
-        case 'S': check_self = true; break;
-        case 'M': max_detailed = (unsigned)strtoul(optarg, NULL, 0); break;
-        default: usage(); return o != 'h';
+        case 'U':
+            options.undefined = true;
+            break;
+        case 'S':
+            check_self = true;
+            break;
+        case 'M':
+            max_detailed = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        default:
+            usage();
+            return o != 'h';
         }
     }
     if (!(paths.oracle_bare || (paths.oracle && !paths.mode)) || !paths.bare || !batch || !options.units) {
@@ -395,8 +452,8 @@ int main(int argc, char **argv)
         }
     }
     if (!check_self)
-        printf("seed %lu: %lu cases, %lu instructions, %lu cases differ; ended by:", (unsigned long)seed, (unsigned long)total_cases, (unsigned long)total_insns,
-           (unsigned long)total_different);
+        printf("seed %lu: %lu cases, %lu instructions, %lu cases differ; ended by:", (unsigned long)seed, (unsigned long)total_cases,
+               (unsigned long)total_insns, (unsigned long)total_different);
     for (unsigned i = 0; i < 8 && !check_self; i++)
         if (kinds[i])
             printf(" %s %lu", isa_kind_name(i), (unsigned long)kinds[i]);

@@ -42,12 +42,12 @@ static void print_state(const struct isa_state *s, bool fp)
 static void differ(const char *what, uint64_t want, uint64_t got)
 {
     if (want != got)
-        printf("    %-6s oracle %0*lx, here %0*lx\n", what, want >> 32 || got >> 32 ? 16 : 8, (unsigned long)want, want >> 32 || got >> 32 ? 16 : 8,
-               (unsigned long)got);
+        printf("    %-6s oracle %0*lx, here %0*lx\n", what, want >> 32 || got >> 32 ? 16 : 8, (unsigned long)want,
+               want >> 32 || got >> 32 ? 16 : 8, (unsigned long)got);
 }
 
-void report_difference(const struct gen *g, const struct gen_case *gc, unsigned first_unit, unsigned units, const struct batch *b, unsigned piece,
-                       const struct isa_result *got)
+void report_difference(const struct gen *g, const struct gen_case *gc, unsigned first_unit, unsigned units, const struct batch *b,
+                       unsigned piece, const struct isa_result *got)
 {
     const struct isa_case *c = &b->cases[piece];
     const struct isa_result *want = &b->expected[piece];

@@ -18,9 +18,9 @@ static uint32_t level2[256] __attribute__((aligned(1024)));
 static uint32_t current, differences;
 static struct isa_result result;
 
-#define SECTION_NORMAL 0x1140eu /* TEX 001 C B: normal write-back, shareable, AP = 01: privileged only */
+#define SECTION_NORMAL  0x1140eu            /* TEX 001 C B: normal write-back, shareable, AP = 01: privileged only */
 #define SECTION_USER_RO (0x1140eu ^ 0xc00u) /* AP = 10 */
-#define SECTION_DEVICE 0x00416u /* device, privileged only, execute never */
+#define SECTION_DEVICE  0x00416u            /* device, privileged only, execute never */
 
 static const struct isa_batch *batch(void)
 {

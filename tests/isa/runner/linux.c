@@ -3,8 +3,8 @@
  *
  *     qemu-arm -cpu cortex-a15 isa-linux BATCH RESULTS
  *
- * The whole loop lives in the signal handler: it stores the interrupted state as a case's result, puts the next case's state into the signal
- * frame, and returning from the handler starts that case.
+ * The whole loop lives in the signal handler: it stores the interrupted state as a case's result, puts the next case's state into the
+ * signal frame, and returning from the handler starts that case.
  */
 #define _GNU_SOURCE
 #include <errno.h>
