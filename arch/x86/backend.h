@@ -183,6 +183,7 @@ void cold_emit_all(struct be *be);
 /* --- call.c ---------------------------------------------------------------------------------------------------------- */
 #define CALL_RAISES 1u /* vcpu.pc and restart are set, the budget is exact while the helper runs */
 #define CALL_FULL   2u /* guest registers are in memory during the call and read back after it */
+#define CALL_MOVES  4u /* the helper sets pc and restart word for good: an exit follows that leaves them alone */
 /* edx = a, ecx = b (IR_NONE: 0); temporaries saved, nothing left in scratch registers. Clobbers EFLAGS. */
 void call_args(struct be *be, uint16_t a, uint16_t b);
 void call_args_opnd(struct be *be, struct opnd a, uint16_t b); /* the same with the first argument in a register */

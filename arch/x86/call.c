@@ -92,6 +92,8 @@ void call_emit(struct be *be, unsigned how, ir_helper fn, uint32_t imm, uint32_t
     call_thunk(be, how & CALL_FULL, fn, imm, imm2);
     if (how & CALL_RAISES)
         budget_take(be, be->n_executed);
+    if ((how & (CALL_RAISES | CALL_MOVES)) == CALL_RAISES && be->restart) /* the word belonged to this instruction; the next exit is elsewhere */
+        x86_mov_mi(&be->e, 4, x86_state(VCPU_OFF(restart)), 0);
 }
 
 void lower_call(struct be *be, const struct ir_insn *i)
@@ -102,6 +104,8 @@ void lower_call(struct be *be, const struct ir_insn *i)
         how |= CALL_RAISES | CALL_FULL;
     if (i->mem & IR_CALL_GPR)
         how |= CALL_FULL;
+    if (i[1].op == IR_OP_EXIT_RAISED)
+        how |= CALL_MOVES;
     flags_clobber(be);
     call_args(be, i->a, i->b);
     call_emit(be, how, i->fn, i->imm, i->imm2);
