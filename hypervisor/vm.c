@@ -155,6 +155,11 @@ int vm_create(struct vm *vm, const struct options *opt)
     vm->ram_fd = -1;
     vm->signal_fd = -1;
     pthread_mutex_init(&vm->kick_lock, NULL);
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("x86-64-v3")) {
+        error_report("this processor lacks instructions that translated code uses (x86-64-v3: AVX2, BMI2, FMA and others)");
+        return -1;
+    }
     vm->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (vm->event_fd < 0) {
         error_report("no event descriptor: %s", strerror(errno));
