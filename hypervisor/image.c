@@ -162,7 +162,11 @@ int image_detect(const uint8_t *p, size_t size, char *why, size_t cap)
         return detect_elf(p, size, why, cap);
     if (size >= 4 && be32(p) == 0x27051956)
         return detect_uimage(p, size, why, cap);
-    if (size >= ZIMAGE_END_AT + 4 && le32(p + ZIMAGE_MAGIC_AT) == ZIMAGE_MAGIC) {
+    if (size >= ZIMAGE_MAGIC_AT + 4 && le32(p + ZIMAGE_MAGIC_AT) == ZIMAGE_MAGIC) {
+        if (size < ZIMAGE_END_AT + 4) {
+            snprintf(why, cap, "is a truncated zImage: its header is cut off after %zu bytes", size);
+            return -1;
+        }
         uint32_t start = le32(p + ZIMAGE_START_AT), end = le32(p + ZIMAGE_END_AT);
         if (end <= start) {
             snprintf(why, cap, "is a damaged zImage: its header says it ends before it begins");

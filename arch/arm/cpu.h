@@ -84,7 +84,6 @@ struct arm_cpu {
     uint32_t fpexc;
     uint8_t fp_usable[2]; /* [privileged]: CPACR grants access and FPEXC.EN; kept by arm_fp_usable_update() */
     uint32_t mxcsr;   /* host MXCSR for scalar VFP that corresponds to fpscr */
-    uint32_t mxcsr_neon; /* host MXCSR for Advanced SIMD: standard FPSCR (round to nearest, flush to zero, default NaN) */
     uint64_t fp_scratch[8] __attribute__((aligned(16))); /* of translated VFP/Advanced SIMD code, within one guest instruction */
 
     uint32_t cp_high; /* high word of the last 64-bit coprocessor read */

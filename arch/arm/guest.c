@@ -21,7 +21,6 @@ void guest_reset(struct vcpu *v)
     arm_gic_reset(&c->gic);
     c->timer = (struct arm_timer){.cntfrq = GUEST_CNTFRQ_HZ};
     c->mxcsr = 0x1f80;
-    c->mxcsr_neon = 0x9fc0;
     v->excl_addr = ~0u;
 }
 

@@ -23,7 +23,6 @@ static void test_reset(void **state UNUSED)
     assert_int_equal(cpu()->v.pc, 0x40010000);
     assert_int_equal(cpu()->v.gpr[1], 0xffffffff);
     assert_int_equal(cpu()->mxcsr, 0x1f80);
-    assert_int_equal(cpu()->mxcsr_neon, 0x9fc0);
     assert_int_equal(cpu()->cp15.sctlr, 0x00c50078);
 }
 
