@@ -104,7 +104,7 @@ void lower_call(struct be *be, const struct ir_insn *i)
         how |= CALL_RAISES | CALL_FULL;
     if (i->mem & IR_CALL_GPR)
         how |= CALL_FULL;
-    if (i[1].op == IR_OP_EXIT_RAISED)
+    if (be->index + 1 < be->b->n && be->b->insn[be->index + 1].op == IR_OP_EXIT_RAISED) /* i is a copy: its neighbour is in the block */
         how |= CALL_MOVES;
     flags_clobber(be);
     call_args(be, i->a, i->b);
