@@ -33,6 +33,8 @@ struct options {
     uint64_t code_cache;    /* bytes, multiple of 1 MiB */
     uint32_t views;
     uint32_t fault_around; /* 0: the accelerator's */
+    const struct virtio_console_port *console_ports; /* of a virtio console that no option names (armlet run); the caller's */
+    unsigned n_console_ports;                        /* 0: no such device */
 };
 
 #define RAM_SIZE_DEFAULT     (512ull << 20)
