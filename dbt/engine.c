@@ -258,6 +258,7 @@ static void poll_requests(struct engine *e)
     __atomic_store_n(&v->poll, 0, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&v->shared->stop_wanted, __ATOMIC_RELAXED))
         engine_stop(v, STOP_HOST);
+    pages_serve_dma(e);
     guest_poll(v);
 }
 

@@ -183,9 +183,13 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
 /* page.c */
 void pages_init(struct engine *e);
 void page_make_code(struct engine *e, uint32_t page);
-/* A write to a page that holds translated code (by the guest, or by a device). The page is writable afterwards, but mappings are the caller's. */
+/* A write by the guest to a page that holds translated code. The page is writable afterwards, but mappings are the caller's. */
 void page_written(struct engine *e, uint32_t page);
 void page_lazy_check(struct engine *e, uint32_t page); /* NONE: all lazy pages */
+/* Blocks are about to be made of this page: devices are to tell when they write to it. */
+void page_announce_code(struct engine *e, uint32_t page);
+/* Drop the blocks of pages that devices have written to. Only where blocks may be killed: dispatcher and helpers. */
+void pages_serve_dma(struct engine *e);
 void wmap_add(struct engine *e, uint32_t page, unsigned view, uint32_t vpn);
 void wmap_remove(struct engine *e, uint32_t page, unsigned view, uint32_t vpn);
 
@@ -209,6 +213,10 @@ void view_flush_code_page(struct view *w, uint32_t va);
 
 /* sync.c */
 void view_sync(struct engine *e, unsigned n);
+
+/* device.c: registers of devices; false: nothing answers at pa. The value of a read is zero-extended. */
+bool device_read(struct vcpu *v, uint64_t pa, unsigned size, uint64_t *value);
+bool device_write(struct vcpu *v, uint64_t pa, unsigned size, uint64_t value);
 
 /* fault.c / slow set */
 bool slow_pc_has(const struct engine *e, uint32_t pa);

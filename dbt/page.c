@@ -5,6 +5,9 @@
  * its writable small mappings, and each MiB of RAM a list of writable sections over it; read-only mappings need not be found.
  * The first write kills the page's blocks and makes it plain again. A page that goes back and forth (code beside data) becomes lazy:
  * it stays writable and the blocks made of it from then on are compared with memory at instruction-cache maintenance, as the architecture allows.
+ *
+ * Devices write past all protection. They look at the shared code_page bits and tell of such pages in dma_page; their blocks die at the next poll or
+ * instruction-cache maintenance, whichever is first.
  */
 #include <dbt/engine_impl.h>
 
@@ -69,6 +72,20 @@ void page_make_code(struct engine *e, uint32_t page)
     e->code_pages[page / LEAF_COUNT]++;
 }
 
+void page_announce_code(struct engine *e, uint32_t page)
+{
+    uint64_t *word = &e->shared->code_page[page / 64], bit = 1ull << page % 64;
+
+    if (!(__atomic_load_n(word, __ATOMIC_RELAXED) & bit))
+        __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+}
+
+/* No block is made of this page any more. */
+static void forget_code(struct engine *e, uint32_t page)
+{
+    __atomic_fetch_and(&e->shared->code_page[page / 64], ~(1ull << page % 64), __ATOMIC_RELAXED);
+}
+
 void page_written(struct engine *e, uint32_t page)
 {
     struct ram_page *p = &e->page[page];
@@ -78,6 +95,7 @@ void page_written(struct engine *e, uint32_t page)
     p->flags &= ~RP_CODE;
     e->code_pages[page / LEAF_COUNT]--;
     e->v->stats->code_page_writes++;
+    forget_code(e, page);
     if (p->blocks == NONE)
         return;
     block_kill_page(e, page);
@@ -150,9 +168,39 @@ void page_lazy_check(struct engine *e, uint32_t page)
     }
 }
 
+static void written_by_device(struct engine *e, uint32_t page)
+{
+    e->v->stats->dma_pages++;
+    if (e->page[page].flags & RP_LAZY) {
+        kill_changed(e, page);
+        return;
+    }
+    block_kill_page(e, page);
+    forget_code(e, page);
+}
+
+void pages_serve_dma(struct engine *e)
+{
+    struct vm_shared *s = e->shared;
+
+    if (!__atomic_load_n(&s->dma_pending, __ATOMIC_RELAXED))
+        return;
+    __atomic_store_n(&s->dma_pending, 0, __ATOMIC_SEQ_CST);
+    for (uint32_t w = 0; w < (e->n_pages + 63) / 64; w++) {
+        if (!__atomic_load_n(&s->dma_page[w], __ATOMIC_RELAXED))
+            continue;
+        for (uint64_t bits = __atomic_exchange_n(&s->dma_page[w], 0, __ATOMIC_SEQ_CST); bits; bits &= bits - 1) {
+            uint32_t page = w * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (page < e->n_pages)
+                written_by_device(e, page);
+        }
+    }
+}
+
 void engine_icache_all(struct vcpu *v)
 {
     v->stats->icache_ops++;
+    pages_serve_dma(v->engine);
     page_lazy_check(v->engine, NONE);
 }
 
@@ -163,6 +211,7 @@ void engine_icache_va(struct vcpu *v, uint32_t va)
     struct guest_translation t;
 
     v->stats->icache_ops++;
+    pages_serve_dma(e);
     if (e->lazy_head == NONE)
         return;
     guest_current_regime(v, &r);

@@ -58,23 +58,6 @@ static void locate(struct vcpu *v, uint32_t va, uint32_t flags, enum guest_acces
     }
 }
 
-static bool device_access(struct vcpu *v, uint64_t pa, unsigned size, bool write, uint64_t *value)
-{
-    if (write ? guest_device_write(v, pa, size, *value) : guest_device_read(v, pa, size, value)) {
-        v->stats->gic_accesses++;
-        return true;
-    }
-    struct host_request *q = &v->shared->req;
-    q->type = write ? HOST_REQ_MMIO_WRITE : HOST_REQ_MMIO_READ;
-    q->addr = pa;
-    q->size = size;
-    q->value = write ? *value : 0;
-    engine_host_call(v);
-    if (!write)
-        *value = q->value;
-    return q->status == 0;
-}
-
 static uint64_t swap_bytes(uint64_t x, unsigned size)
 {
     return __builtin_bswap64(x) >> (64 - 8 * size);
@@ -91,7 +74,7 @@ uint64_t guest_mem_read(struct vcpu *v, uint32_t va, uint32_t flags)
         const uint8_t *p = ram_ptr(v->shared, s.pa[i], s.len[i]);
         if (p) {
             memcpy((uint8_t *)&x + at, p, s.len[i]);
-        } else if (s.len[1] || !device_access(v, s.pa[i], size, false, &x)) {
+        } else if (s.len[1] || !device_read(v, s.pa[i], size, &x)) {
             guest_raise_external(v, va, GUEST_READ);
             raised(v);
         }
@@ -118,7 +101,7 @@ void guest_mem_write(struct vcpu *v, uint32_t va, uint64_t value, uint32_t flags
         if (p) {
             memcpy(p, (uint8_t *)&value + at, s.len[i]);
             page_written(v->engine, page_of(v->engine, s.pa[i]));
-        } else if (s.len[1] || !device_access(v, s.pa[i], size, true, &value)) {
+        } else if (s.len[1] || !device_write(v, s.pa[i], size, value)) {
             guest_raise_external(v, va, GUEST_WRITE);
             raised(v);
         }

@@ -62,6 +62,9 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
     struct region *r;
 
     page_make_code(e, page_of(e, pa));
+    page_announce_code(e, page_of(e, pa));
+    if (page1_pa && page_of(e, page1_pa) != NONE)
+        page_announce_code(e, page_of(e, page1_pa));
     if (e->page[page_of(e, pa)].flags & RP_CODE) /* a write anywhere in the page drops the block */
         in.before = va % PAGE_SIZE;
     for (;;) {

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 enum {
-    UART_DR = 0x00, UART_RSR = 0x04, UART_FR = 0x18, UART_ILPR = 0x20, UART_IBRD = 0x24, UART_FBRD = 0x28, UART_LCR_H = 0x2c, UART_CR = 0x30,
+    UART_DR = 0x00, UART_RSR = 0x04, UART_FR = PL011_FR, UART_ILPR = 0x20, UART_IBRD = 0x24, UART_FBRD = 0x28, UART_LCR_H = 0x2c, UART_CR = 0x30,
     UART_IFLS = 0x34, UART_IMSC = 0x38, UART_RIS = 0x3c, UART_MIS = 0x40, UART_ICR = 0x44, UART_DMACR = 0x48, UART_ID = 0xfe0,
 };
 
@@ -51,13 +51,30 @@ struct pl011 {
     bool tx_held; /* the backend cannot take more */
     uint16_t fifo[FIFO_DEPTH]; /* data and error bits, as DR shows them */
     unsigned rx_at, rx_count;
+    uint32_t *flag_copy; /* the flag register as others may read it, or NULL */
 };
 
 static const uint8_t id[8] = {0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
-static void update_irq(struct pl011 *u) { irq_set(&u->irq, (u->ris & u->imsc) != 0); }
-
 static unsigned rx_depth(const struct pl011 *u) { return u->lcr_h & LCR_FEN ? FIFO_DEPTH : 1; }
+
+static uint32_t flags(const struct pl011 *u)
+{
+    uint32_t fr = u->tx_held ? FR_TXFF | FR_BUSY : FR_TXFE;
+    if (!u->rx_count)
+        fr |= FR_RXFE;
+    if (u->rx_count >= rx_depth(u))
+        fr |= FR_RXFF;
+    return fr;
+}
+
+/* The state has changed: tell those who look at it from outside. */
+static void publish(struct pl011 *u)
+{
+    if (u->flag_copy)
+        __atomic_store_n(u->flag_copy, flags(u), __ATOMIC_RELEASE);
+    irq_set(&u->irq, (u->ris & u->imsc) != 0);
+}
 
 static unsigned rx_trigger(const struct pl011 *u)
 {
@@ -124,16 +141,6 @@ static void tx_put(struct pl011 *u, uint8_t byte)
         u->ris |= INT_TX; /* the FIFO has passed its level on the way down */
 }
 
-static uint32_t flags(const struct pl011 *u)
-{
-    uint32_t fr = u->tx_held ? FR_TXFF | FR_BUSY : FR_TXFE;
-    if (!u->rx_count)
-        fr |= FR_RXFE;
-    if (u->rx_count >= rx_depth(u))
-        fr |= FR_RXFF;
-    return fr;
-}
-
 static uint64_t pl011_read(void *dev, uint32_t off, unsigned size UNUSED)
 {
     struct pl011 *u = dev;
@@ -142,7 +149,7 @@ static uint64_t pl011_read(void *dev, uint32_t off, unsigned size UNUSED)
     switch (off) {
     case UART_DR:
         v = rx_get(u);
-        update_irq(u);
+        publish(u);
         break;
     case UART_RSR: v = u->rsr; break;
     case UART_FR: v = flags(u); break;
@@ -192,7 +199,15 @@ static void pl011_write(void *dev, uint32_t off, unsigned size UNUSED, uint64_t 
     case UART_ICR: u->ris &= ~v; break;
     case UART_DMACR: u->dmacr = v & 7; break;
     }
-    update_irq(u);
+    publish(u);
+    pthread_mutex_unlock(&u->lock);
+}
+
+void pl011_copy_flags(struct pl011 *u, uint32_t *copy)
+{
+    pthread_mutex_lock(&u->lock);
+    u->flag_copy = copy;
+    publish(u);
     pthread_mutex_unlock(&u->lock);
 }
 
@@ -201,7 +216,7 @@ void pl011_input(void *ctx)
     struct pl011 *u = ctx;
     pthread_mutex_lock(&u->lock);
     rx_fill(u);
-    update_irq(u);
+    publish(u);
     pthread_mutex_unlock(&u->lock);
 }
 
@@ -212,7 +227,7 @@ void pl011_room(void *ctx)
     if (u->tx_held) {
         u->tx_held = false;
         u->ris |= INT_TX;
-        update_irq(u);
+        publish(u);
     }
     pthread_mutex_unlock(&u->lock);
 }
@@ -222,7 +237,7 @@ void pl011_line_break(void *ctx)
     struct pl011 *u = ctx;
     pthread_mutex_lock(&u->lock);
     rx_put(u, DR_BE);
-    update_irq(u);
+    publish(u);
     pthread_mutex_unlock(&u->lock);
 }
 
@@ -235,7 +250,7 @@ static void pl011_reset(void *dev)
     u->ifls = 0x12;
     u->rx_at = u->rx_count = 0;
     u->tx_held = false;
-    update_irq(u);
+    publish(u);
     pthread_mutex_unlock(&u->lock);
 }
 
@@ -252,7 +267,7 @@ static int pl011_fdt(void *dev, struct fdt_ctx *ctx, uint64_t base)
 }
 
 const struct device_desc pl011_desc = {
-    .name = "pl011", .size = 0x1000, .min_access = 4, .max_access = 4, .read = pl011_read, .write = pl011_write, .reset = pl011_reset, .fdt = pl011_fdt,
+    .name = "pl011", .size = 0x1000, .min_access = 4, .max_access = 4, .posted = DEVICE_POSTED(UART_DR), .read = pl011_read, .write = pl011_write, .reset = pl011_reset, .fdt = pl011_fdt,
 };
 
 struct pl011 *pl011_create(struct irq_line irq, struct serial *backend)

@@ -16,6 +16,10 @@ extern const struct device_desc pl011_desc;
 struct pl011 *pl011_create(struct irq_line irq, struct serial *backend);
 void pl011_destroy(struct pl011 *u);
 
+/* Keep a copy of the flag register in *copy from now on (NULL: no more). Another thread may read it; stays the caller's. */
+#define PL011_FR 0x18u
+void pl011_copy_flags(struct pl011 *u, uint32_t *copy);
+
 /* The backend's notifications (struct serial_port), ctx = the port. Any thread. */
 void pl011_input(void *ctx);
 void pl011_room(void *ctx);

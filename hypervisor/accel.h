@@ -15,6 +15,7 @@
 #ifndef HYPERVISOR_ACCEL_H
 #define HYPERVISOR_ACCEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct vm;
 struct accel_ops {
     const char *name;
     uint32_t fault_around; /* pages mapped at a window fault unless the user says: by what mapping a page costs beside a fault */
+    bool posts; /* a request costs so much that device writes are better posted to a thread (post.h) */
     /* Can it run on this machine? 0, or -1 with one sentence in why (no prefix, no newline): what is missing, naming it. Leaves nothing open. */
     int (*probe)(char *why, size_t cap);
     /* 0, or -1 after error_report() (error.h) has said why; then everything create() made has been released again. */

@@ -14,11 +14,14 @@
 
 struct fdt_ctx;
 
+#define DEVICE_POSTED(off) (1u | (off)) /* off: multiple of 4 */
+
 struct device_desc {
     const char *name;
     uint32_t size;       /* bytes of address space */
     uint8_t min_access;  /* bytes: 1, 2, 4 or 8; both powers of two, min <= max */
     uint8_t max_access;
+    uint32_t posted;     /* DEVICE_POSTED(off): a register whose writes need not be waited for; may be served on another thread. 0: none */
     uint64_t (*read)(void *dev, uint32_t off, unsigned size);
     void (*write)(void *dev, uint32_t off, unsigned size, uint64_t value);
     void (*reset)(void *dev);                   /* to the state after power-on; may be NULL */

@@ -4,6 +4,7 @@
 #include <hypervisor/error.h>
 #include <hypervisor/hostcall.h>
 #include <hypervisor/log.h>
+#include <hypervisor/post.h>
 #include <hypervisor/vm.h>
 
 static bool size_ok(uint32_t size) { return size == 1 || size == 2 || size == 4 || size == 8; }
@@ -19,6 +20,14 @@ static enum hostcall_result serve_read(struct vm *vm, struct host_request *q)
 static enum hostcall_result serve_write(struct vm *vm, struct host_request *q)
 {
     q->status = size_ok(q->size) ? bus_write(&vm->bus, q->addr, q->size, q->value) : -1;
+    post_written(vm, q->addr);
+    return HOSTCALL_RESUME;
+}
+
+/* All requests are served after what was posted before them: nothing is left to do. */
+static enum hostcall_result serve_posted(struct vm *vm, struct host_request *q UNUSED)
+{
+    post_wake(vm);
     return HOSTCALL_RESUME;
 }
 
@@ -56,10 +65,12 @@ enum hostcall_result hostcall_serve(struct vm *vm)
 {
     static enum hostcall_result (*const serve[])(struct vm *, struct host_request *) = {
         [HOST_REQ_MMIO_READ] = serve_read, [HOST_REQ_MMIO_WRITE] = serve_write, [HOST_REQ_WAIT] = serve_wait,
-        [HOST_REQ_STOP] = serve_stop,      [HOST_REQ_TEXT] = serve_text,        [HOST_REQ_CODE] = serve_code,
+        [HOST_REQ_STOP] = serve_stop,      [HOST_REQ_TEXT] = serve_text,        [HOST_REQ_POSTED] = serve_posted,
+        [HOST_REQ_CODE] = serve_code,
     };
     struct host_request *q = &vm->shared->req;
     uint32_t type = q->type;
+    post_drain(vm);
     if (type < ARRAY_LEN(serve) && serve[type])
         return serve[type](vm, q);
     error_report("the translator made a request that does not exist (%u)", type);

@@ -39,6 +39,7 @@ static const struct row {
     STAT(pages_protected, "pages write-protected"),
     STAT(pages_unmapped, "pages unmapped"),
     STAT(code_page_writes, "writes to pages with code"),
+    STAT(dma_pages, "pages with code written by devices"),
     STAT(slow_accesses, "accesses through a helper"),
     STAT(view_switches, "view switches"),
     STAT(view_allocs, "views made"),
@@ -50,9 +51,12 @@ static const struct row {
     {SIZE_MAX, "host calls"},
     STAT(host_calls[HOST_REQ_MMIO_READ], "device reads"),
     STAT(host_calls[HOST_REQ_MMIO_WRITE], "device writes"),
+    STAT(host_calls[HOST_REQ_POSTED], "wake-ups for posted writes"),
     STAT(host_calls[HOST_REQ_WAIT], "waits for interrupt"),
     STAT(host_calls[HOST_REQ_TEXT], "log lines"),
     STAT(host_calls[HOST_REQ_CODE], "log listings"),
+    STAT(posted_writes, "device writes posted (no call)"),
+    STAT(copied_reads, "device reads from a copy (no call)"),
     STAT(gic_accesses, "interrupt controller accesses (inside)"),
 };
 

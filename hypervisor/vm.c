@@ -87,6 +87,30 @@ void vm_stopped(struct vm *vm, enum stop_reason reason)
     vm->stop.reason = reason;
 }
 
+/*
+ * A device has stored into RAM. The data is there before code_page is looked at, and the engine sets its bit before it reads code: one of them sees the other.
+ * The engine looks at dma_page when it polls, which is before it takes the interrupt that comes of the data.
+ */
+static void dma_written(void *ctx, uint64_t ram_off, uint64_t len)
+{
+    struct vm *vm = ctx;
+    struct vm_shared *s = vm->shared;
+    bool any = false;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (uint64_t page = ram_off / 4096, last = (ram_off + len - 1) / 4096; page <= last; page++) {
+        uint64_t bit = 1ull << page % 64;
+        if (!(__atomic_load_n(&s->code_page[page / 64], __ATOMIC_RELAXED) & bit))
+            continue;
+        __atomic_fetch_or(&s->dma_page[page / 64], bit, __ATOMIC_SEQ_CST);
+        any = true;
+    }
+    if (any) {
+        __atomic_store_n(&s->dma_pending, 1, __ATOMIC_SEQ_CST);
+        vm_kick(vm);
+    }
+}
+
 /* --- making one -------------------------------------------------------------------------------------------------------- */
 
 static int create_memory(struct vm *vm)
@@ -168,6 +192,7 @@ int vm_create(struct vm *vm, const struct options *opt)
     event_add(&vm->loop, (struct event_source){own_fd, own_events, own_ready, vm});
     if (create_memory(vm) < 0)
         return -1;
+    vm->mem = (struct guest_memory){.ram = vm->ram, .size = vm->ram_size, .written = dma_written, .ctx = vm};
     if (create_devices(vm) < 0)
         return -1;
     return signals_start(vm);
@@ -230,6 +255,9 @@ static void fill_shared(struct vm *vm, const struct boot_state *boot)
     s->tsc_base = host_tsc();
     s->tsc_to_cnt = clock_scale(GUEST_CNTFRQ_HZ, 1ull << 32, s->tsc_hz);
     s->deadline_tsc = UINT64_MAX;
+    post_fill(vm);
+    s->reg_copy[0].addr = PL011_BASE + PL011_FR;
+    pl011_copy_flags(vm->uart, &s->reg_copy[0].value);
 }
 
 static void *vcpu_main(void *arg)
@@ -281,6 +309,7 @@ static int boot_once(struct vm *vm)
     atomic_store(&vm->vcpu_done, false);
     if (vm->accel->create(vm) < 0)
         return -1;
+    vm->mem.ram = vm->ram; /* an accelerator may have moved it */
     set_running(vm, true);
     if (!vm->tsc_start)
         vm->tsc_start = host_tsc();
@@ -293,7 +322,7 @@ static int boot_once(struct vm *vm)
         vm->accel->destroy(vm);
         return -1;
     }
-    if (ticker_start(vm) < 0)
+    if (ticker_start(vm) < 0 || post_start(vm) < 0)
         vm_request_quit(vm, 1);
     if (!serve_events(vm)) {
         error_report("the translator does not stop; giving up");
@@ -302,6 +331,7 @@ static int boot_once(struct vm *vm)
     }
     pthread_join(vcpu, NULL);
     ticker_stop(vm);
+    post_stop(vm);
     set_running(vm, false);
     vm->accel->destroy(vm);
     return vm->run_result;

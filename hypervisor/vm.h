@@ -8,8 +8,10 @@
 #define HYPERVISOR_VM_H
 
 #include <armlet/abi.h>
+#include <devices/guest_memory.h>
 #include <hypervisor/bus.h>
 #include <hypervisor/event.h>
+#include <hypervisor/post.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -34,7 +36,9 @@ struct vm {
     void *accel_state; /* the accelerator's own */
     uint64_t accel_count[8]; /* likewise; kept over destroy(), for its stats() */
 
+    struct guest_memory mem; /* RAM for devices; mem.ram follows vm->ram */
     struct bus bus;
+    struct post_server post;
     struct serial *serial;
     struct pl011 *uart;
     struct pl031 *rtc;

@@ -259,6 +259,7 @@ static void interrupt(struct vm *vm)
 const struct accel_ops accel_kvm = {
     .name = "kvm",
     .fault_around = 16,
+    .posts = true,
     .probe = probe,
     .create = create,
     .run = run,

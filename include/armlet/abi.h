@@ -7,7 +7,8 @@
  *   - the host (device threads, ticker) raises interrupt lines in spi_level[] and sets *poll;
  *   - the engine publishes the next timer deadline and its statistics;
  *   - a request (MMIO, wait, stop, text) goes through `req`, one at a time: the engine fills it and calls
- *     plat_host_call(); when that returns the host's answer stands in it.
+ *     plat_host_call(); when that returns the host's answer stands in it;
+ *   - device register writes that need no answer may be posted instead, and some registers read from a copy, without a request.
  * Everything here is plain data: fixed-size integers, no pointers of either side except where named *_va, which are
  * engine addresses.
  */
@@ -17,7 +18,7 @@
 #include <armlet/base.h>
 
 #define ARMLET_ABI_MAGIC   0x746c6d61u /* "amlt" */
-#define ARMLET_ABI_VERSION 1u
+#define ARMLET_ABI_VERSION 2u
 
 /* --- machine facts both sides need ------------------------------------------------------------------------------ */
 #define GUEST_RAM_BASE    0x40000000u
@@ -37,6 +38,7 @@ enum host_req_type {
     HOST_REQ_WAIT,       /* sleep until *poll != 0 or the TSC passes shared->deadline_tsc */
     HOST_REQ_STOP,       /* value = enum stop_reason; the host does not return to the engine */
     HOST_REQ_TEXT,       /* text: a diagnostic line for stderr (-d output, warnings), NUL-terminated */
+    HOST_REQ_POSTED,     /* serve the posted writes: nobody else does just now */
     HOST_REQ_CODE,       /* -d in_asm/out_asm: text holds `value` bytes of code at address addr to disassemble; size = enum code_kind */
 };
 
@@ -111,6 +113,9 @@ struct engine_stats {
     uint64_t icache_ops;
     uint64_t exceptions[8];     /* by vector: 0 reset, 1 undef, 2 svc, 3 pabt, 4 dabt, 5 hyp, 6 irq, 7 fiq */
     uint64_t host_calls[8];     /* by enum host_req_type */
+    uint64_t posted_writes;     /* device register writes without a host call */
+    uint64_t copied_reads;      /* device register reads without a host call */
+    uint64_t dma_pages;         /* pages with translated code that devices have written to */
     uint64_t gic_accesses;
     uint64_t slow_accesses;     /* guest memory accesses through a helper */
     uint64_t privileged_ops;    /* kvm: requests to CPL 0 (invlpg, CR3 reload) */
@@ -122,6 +127,44 @@ struct engine_stats {
     uint64_t tsc_wait;
     uint64_t tsc_total;
 };
+
+/* --- device registers without a request -------------------------------------------------------------------------- */
+/*
+ * Posted writes: a ring from the engine to the host for registers in post.reg[] (doorbells, a serial port's data). The engine posts only while
+ * `served` says that a host thread looks at the ring, which may be never. Order: the host serves the ring before it serves any request, so
+ * a device sees its accesses in program order. When the ring is full the engine makes an ordinary request.
+ * Going to sleep: the host clears `served`, then looks at the ring once more; the engine publishes an entry, then looks at `served`: one of
+ * them sees the other (both with a full barrier between), and the engine issues HOST_REQ_POSTED when it was the later.
+ */
+#define POST_RING_SIZE 256u /* a power of two */
+#define POST_REGS_MAX  48u
+struct post_entry {
+    uint32_t addr; /* guest physical */
+    uint32_t size; /* bytes: 1, 2 or 4 */
+    uint64_t value;
+};
+struct post_ring {
+    uint32_t n_regs;
+    uint32_t reg[POST_REGS_MAX]; /* guest physical addresses; host, before the engine starts */
+    uint32_t served;             /* host */
+    uint32_t tail;               /* engine: entries posted so far */
+    uint32_t head;               /* host: entries served so far */
+    struct post_entry entry[POST_RING_SIZE]; /* entry n at n % POST_RING_SIZE */
+};
+
+/* Registers whose value the host keeps here: reading them has no effect on the device. */
+#define REG_COPIES_MAX 4u
+struct reg_copy {
+    uint32_t addr; /* guest physical; 0: unused. Host, before the engine starts */
+    uint32_t value;
+};
+
+/*
+ * Devices that write to guest RAM behind the engine's back. code_page: RAM pages that translated blocks were made from (engine; bits may stay
+ * longer than the blocks). The host stores data, then looks at code_page; the engine sets the bit, then reads code (both with a full barrier between).
+ * Where the bit is set the host sets the one in dma_page, then dma_pending, then the poll word; it does so before it tells the guest of the data.
+ */
+#define RAM_PAGE_WORDS (GUEST_RAM_MAX / 4096u / 64u)
 
 /* --- the shared area -------------------------------------------------------------------------------------------- */
 #define VM_SPI_WORDS 8 /* 256 shared peripheral interrupts */
@@ -146,7 +189,8 @@ struct vm_shared {
     /* host -> engine, at any time (atomics) */
     uint32_t spi_level[VM_SPI_WORDS]; /* bit n of word w: level of SPI 32*w+n (GIC INTID 32 + that) */
     uint32_t stop_wanted; /* non-zero: at the next poll the engine issues HOST_REQ_STOP/STOP_HOST */
-    uint32_t pad1;
+    uint32_t dma_pending; /* non-zero: bits are set in dma_page */
+    struct reg_copy reg_copy[REG_COPIES_MAX];
 
     /* engine -> host, at any time */
     uint64_t poll_va;      /* engine address of the vCPU's 32-bit poll word; host stores 1 there after changing the above */
@@ -155,6 +199,11 @@ struct vm_shared {
 
     struct host_request req;
     struct engine_stats stats;
+
+    /* both ways */
+    struct post_ring post;
+    uint64_t code_page[RAM_PAGE_WORDS]; /* bit n % 64 of word n / 64: RAM page n */
+    uint64_t dma_page[RAM_PAGE_WORDS];
 };
 
 _Static_assert(sizeof(struct host_request) == 32 + HOST_REQ_TEXT_MAX, "ABI");

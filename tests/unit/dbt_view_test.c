@@ -302,8 +302,50 @@ static void global_view_is_shared(void **state)
     free_engine(s);
 }
 
+static uint32_t fake_block(struct engine *e, uint32_t page)
+{
+    struct host_code hc = {.size = 16};
+    struct block key = {.pc = page << 12, .pa = (uint32_t)page_pa(page), .size = 4, .page = {page, NONE}};
+
+    page_make_code(e, page);
+    page_announce_code(e, page);
+    return block_insert(e, block_reserve(e, 64), &key, &hc);
+}
+
+/* What a device writes to kills the blocks of that page and no others, also where the engine does not write-protect. */
+static void device_writes(void **state)
+{
+    struct vm_shared *s;
+    struct engine *e = make_engine(&s);
+
+    (void)state;
+    s->ram_va = (uintptr_t)calloc(RAM_PAGES, PAGE_SIZE);
+    uint32_t a = fake_block(e, 70), b = fake_block(e, 71), lazy = fake_block(e, 200);
+    assert_int_equal(s->code_page[1], 3ul << 6);
+    s->dma_page[1] = 1ul << 6;
+    pages_serve_dma(e); /* nothing said yet */
+    assert_true(e->block[a].live);
+    s->dma_pending = 1;
+    engine_icache_all(e->v);
+    assert_false(e->block[a].live);
+    assert_true(e->block[b].live);
+    assert_int_equal(s->dma_pending, 0);
+    assert_int_equal(s->dma_page[1], 0);
+    assert_int_equal(s->code_page[1], 2ul << 6);
+
+    e->page[200].flags |= RP_LAZY;
+    e->block[lazy].sum ^= 1; /* its bytes are not what they were */
+    s->dma_page[200 / 64] = 1ul << 200 % 64;
+    s->dma_pending = 1;
+    pages_serve_dma(e);
+    assert_false(e->block[lazy].live);
+    assert_int_equal(s->stats.dma_pages, 2);
+    free((void *)s->ram_va);
+    free_engine(s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(random_guests), cmocka_unit_test(global_view_is_shared)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(random_guests), cmocka_unit_test(global_view_is_shared), cmocka_unit_test(device_writes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
