@@ -25,6 +25,7 @@
 #define UART      0x09000000u
 #define UART_IRQ  33
 #define UART_IMSC REG32(UART + 0x38)
+#define UART_RIS  REG32(UART + 0x3c)
 #define UART_ICR  REG32(UART + 0x44)
 
 static void self_sgi(unsigned n)
@@ -217,7 +218,9 @@ void guest_main(void)
     UART_ICR = 0x7ff;
     D_ISENABLE(1) = 1 << (UART_IRQ - 32);
     UART_IMSC = 1 << 5;
-    print("x\n"); /* something sent: the transmit interrupt rises */
+    print("x\n"); /* something sent: the transmit interrupt rises when it is out */
+    while (!(UART_RIS & 1 << 5))
+        ;
     run("UART by level", 0x1);
     run("quiet afterwards", 0);
     D_ICENABLE(1) = 1 << (UART_IRQ - 32);
