@@ -34,7 +34,7 @@ struct vm {
 
     const struct accel_ops *accel;
     void *accel_state; /* the accelerator's own */
-    uint64_t accel_count[8]; /* likewise; kept over destroy(), for its stats() */
+    uint64_t accel_count[12]; /* likewise; kept over destroy(), for its stats() */
 
     struct guest_memory mem; /* RAM for devices; mem.ram follows vm->ram */
     struct bus bus;

@@ -30,7 +30,7 @@ static int probe(char *why, size_t cap)
 }
 
 /* What --stats prints, summed up over the boots of a guest in vm->accel_count. */
-enum { COUNT_EXITS, COUNT_FAULTS = EXIT_KINDS, COUNT_SPURIOUS, COUNT_INVLPG, COUNT_CR3, COUNT_RECLAIMS, COUNTS };
+enum { COUNT_EXITS, COUNT_FAULTS = EXIT_KINDS, COUNT_SPURIOUS, COUNT_INVLPG, COUNT_CR3, COUNT_RECLAIMS, COUNT_KVM_EXITS, COUNT_KVM_EMULATED, COUNTS };
 _Static_assert(COUNTS <= ARRAY_LEN(((struct vm *)0)->accel_count), "room for all");
 
 static void keep_counts(const struct kvm_state *k, struct vm *vm)
@@ -39,6 +39,8 @@ static void keep_counts(const struct kvm_state *k, struct vm *vm)
 
     for (unsigned i = 0; i < EXIT_KINDS; i++)
         vm->accel_count[COUNT_EXITS + i] += k->exits[i];
+    vm->accel_count[COUNT_KVM_EXITS] += kvm_vcpu_stat(k, "exits");
+    vm->accel_count[COUNT_KVM_EMULATED] += kvm_vcpu_stat(k, "insn_emulation");
     if (b == NULL)
         return;
     vm->accel_count[COUNT_FAULTS] += b->page_faults;
@@ -59,6 +61,8 @@ static void stats(const struct vm *vm)
         [COUNT_INVLPG] = "requests to CPL 0 for single pages",
         [COUNT_CR3] = "requests to CPL 0 for all pages",
         [COUNT_RECLAIMS] = "windows emptied for page-table pages",
+        [COUNT_KVM_EXITS] = "exits KVM counted, its own included",
+        [COUNT_KVM_EMULATED] = "instructions KVM emulated",
     };
 
     fprintf(stderr, " virtual machine\n");

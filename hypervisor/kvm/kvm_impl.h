@@ -4,6 +4,7 @@
  *   kvm.c        struct accel_ops and the run loop
  *   kvm_memory.c memory slots, the image, the page tables the vCPU starts with
  *   kvm_cpu.c    registers, CPUID, time stamp counter
+ *   kvm_stats.c  KVM's own counters
  *   kvm_probe.c  is KVM there, is it good enough, does it run CPL 0 natively
  */
 #ifndef HYPERVISOR_KVM_IMPL_H
@@ -57,6 +58,9 @@ int kvm_cpu_setup(struct kvm_state *k);
 
 /* Host address of `len` bytes at the VM's (virtual = physical) address va, or NULL. */
 void *kvm_host_ptr(const struct kvm_state *k, uint64_t va, uint64_t len);
+
+/* The vCPU's counter of that name ("exits", "insn_emulation"), or 0 where KVM does not keep it. */
+uint64_t kvm_vcpu_stat(const struct kvm_state *k, const char *name);
 
 /* Flat 64-bit segments for a CPL; used by the probe too. */
 void kvm_set_segments(struct kvm_sregs *s, unsigned cpl);
