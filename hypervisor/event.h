@@ -8,7 +8,7 @@
 
 #include <armlet/base.h>
 
-#define EVENT_MAX 16
+#define EVENT_MAX 64
 
 struct event_source {
     int (*fd)(void *arg);       /* descriptor to watch now, or -1 for none */

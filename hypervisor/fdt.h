@@ -8,7 +8,8 @@
 
 struct bus;
 
-#define DT_IRQ_LEVEL_HIGH 4u
+#define DT_IRQ_EDGE_RISING 1u
+#define DT_IRQ_LEVEL_HIGH  4u
 
 /* What the tree says about this boot. */
 struct dt_boot {

@@ -56,8 +56,11 @@ void vm_set_spi(struct vm *vm, unsigned spi, bool level)
 {
     uint32_t *word = &vm->shared->spi_level[spi / 32 % VM_SPI_WORDS], bit = 1u << spi % 32;
     uint32_t old = level ? __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) : __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
-    if (!(old & bit) == level)
+    if (!(old & bit) == level) {
+        if (level)
+            __atomic_fetch_or(&vm->shared->spi_edge[spi / 32 % VM_SPI_WORDS], bit, __ATOMIC_SEQ_CST);
         vm_kick(vm);
+    }
 }
 
 static void set_spi(void *ctx, unsigned spi, bool level) { vm_set_spi(ctx, spi, level); }
@@ -293,6 +296,14 @@ static bool serve_events(struct vm *vm)
     return true;
 }
 
+/* Guest RAM may move now, so no device may use it any more. */
+static void destroy_accel(struct vm *vm)
+{
+    bus_reset(&vm->bus);
+    vm->accel->destroy(vm);
+    vm->mem.ram = vm->ram;
+}
+
 /* Boot and run once. 0: it ran, see vm->stop; -1 after a message. */
 static int boot_once(struct vm *vm)
 {
@@ -319,7 +330,7 @@ static int boot_once(struct vm *vm)
     if (err) {
         error_report("no thread for the CPU: %s", strerror(err));
         set_running(vm, false);
-        vm->accel->destroy(vm);
+        destroy_accel(vm);
         return -1;
     }
     if (ticker_start(vm) < 0 || post_start(vm) < 0)
@@ -333,7 +344,7 @@ static int boot_once(struct vm *vm)
     ticker_stop(vm);
     post_stop(vm);
     set_running(vm, false);
-    vm->accel->destroy(vm);
+    destroy_accel(vm);
     return vm->run_result;
 }
 

@@ -45,6 +45,12 @@ void arm_gic_set_line(struct arm_gic *g, unsigned irq, bool level)
     put_bit(g->level, irq, level);
 }
 
+void arm_gic_set_spis(struct arm_gic *g, unsigned w, uint32_t level, uint32_t rose)
+{
+    g->level[w + 1] = level;
+    g->pending[w + 1] |= rose & g->edge[w + 1];
+}
+
 static uint32_t pending_word(const struct arm_gic *g, unsigned w) { return g->pending[w] | (g->level[w] & ~g->edge[w]); }
 
 /* The pending, enabled, inactive interrupt of highest priority, or SPURIOUS. */

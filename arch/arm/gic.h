@@ -24,6 +24,8 @@ struct arm_gic {
 struct arm_cpu;
 void arm_gic_reset(struct arm_gic *g);
 void arm_gic_set_line(struct arm_gic *g, unsigned irq, bool level);
+/* The lines of SPIs 32*w to 32*w+31: where they are, and which have risen since this was last said. */
+void arm_gic_set_spis(struct arm_gic *g, unsigned w, uint32_t level, uint32_t rose);
 /* Is an interrupt signalled to the processor now (IRQ line)? */
 bool arm_gic_irq_line(const struct arm_gic *g);
 bool arm_gic_fiq_line(const struct arm_gic *g);

@@ -60,11 +60,11 @@ void arm_gic_latch(struct arm_cpu *c)
     struct vm_shared *s = c->v.shared;
 
     for (unsigned w = 0; w < VM_SPI_WORDS; w++) {
-        uint32_t now = __atomic_load_n(&s->spi_level[w], __ATOMIC_ACQUIRE);
-        for (uint32_t changed = now ^ c->gic.level[w + 1]; changed; changed &= changed - 1) {
-            unsigned n = (unsigned)__builtin_ctz(changed);
-            arm_gic_set_line(&c->gic, 32 + w * 32 + n, now >> n & 1);
-        }
+        uint32_t level = __atomic_load_n(&s->spi_level[w], __ATOMIC_ACQUIRE);
+        uint32_t rose = __atomic_load_n(&s->spi_edge[w], __ATOMIC_RELAXED);
+        if (rose)
+            rose = __atomic_exchange_n(&s->spi_edge[w], 0, __ATOMIC_ACQUIRE);
+        arm_gic_set_spis(&c->gic, w, level, rose);
     }
 }
 

@@ -37,10 +37,10 @@ struct virtio_class {
     unsigned n_queues;
     uint16_t queue_size; /* QueueNumMax: a power of two up to VIRTIO_QUEUE_SIZE_MAX */
     uint32_t config_size; /* bytes of device-specific configuration space */
-    uint64_t (*features)(void *dev); /* the device's own; the transport adds its ring features */
+    uint64_t (*features)(void *dev); /* the device's own; the transport adds its ring features; may be NULL */
     void (*config_read)(void *dev, uint32_t off, void *buf, uint32_t len); /* inside config_size */
     void (*config_write)(void *dev, uint32_t off, const void *buf, uint32_t len); /* may be NULL: read-only */
-    int (*start)(void *dev, uint64_t features); /* 0, or -1: the device needs reset (said why already) */
+    int (*start)(void *dev, uint64_t features); /* 0, or -1: the device needs reset (said why already), stop is not called */
     void (*notify)(void *dev, unsigned queue);
     void (*stop)(void *dev);
     void (*destroy)(void *dev); /* after stop; frees dev */
@@ -61,7 +61,7 @@ static inline struct iovec *virtio_chain_in(struct virtio_chain *c) { return c->
 /* The device's queue n, valid between start and stop; NULL when the driver has not set it up. */
 struct virtqueue *virtio_queue(struct virtio *v, unsigned n);
 
-/* 1: *c holds the next request. 0: none. -1: the ring is broken, the device needs reset. */
+/* 1: *c holds the next request. 0: none. -1: the ring is broken, the device needs reset. Never more than the ring has entries are popped and not pushed. */
 int virtqueue_pop(struct virtqueue *q, struct virtio_chain *c);
 /* Give a request back; `written` bytes of its writable part were stored. Tells the translator, publishes, does not interrupt. */
 void virtqueue_push(struct virtqueue *q, struct virtio_chain *c, uint32_t written);
@@ -89,6 +89,7 @@ struct virtio *virtio_create(const struct virtio_class *class, void *dev, const 
 void virtio_destroy(struct virtio *v);
 
 extern const struct device_desc virtio_mmio_desc;
+extern const struct device_desc virtio_mmio_empty_desc; /* a slot without a device; dev is NULL */
 
 #define VIRTIO_MMIO_BASE   0x0a000000u
 #define VIRTIO_MMIO_STRIDE 0x200u

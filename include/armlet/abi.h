@@ -188,6 +188,8 @@ struct vm_shared {
 
     /* host -> engine, at any time (atomics) */
     uint32_t spi_level[VM_SPI_WORDS]; /* bit n of word w: level of SPI 32*w+n (GIC INTID 32 + that) */
+    uint32_t spi_edge[VM_SPI_WORDS];  /* set by the host when that line rises, cleared by the engine when it has seen it: a line that falls and rises between
+                                         two looks of the engine is an edge all the same */
     uint32_t stop_wanted; /* non-zero: at the next poll the engine issues HOST_REQ_STOP/STOP_HOST */
     uint32_t dma_pending; /* non-zero: bits are set in dma_page */
     struct reg_copy reg_copy[REG_COPIES_MAX];
