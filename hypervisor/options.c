@@ -321,23 +321,25 @@ static int must_be_none(struct options *o UNUSED, const struct option_desc *d, c
     return -1;
 }
 
-static int no_drives(struct options *o UNUSED, const struct option_desc *d, const char *value)
+static int set_board(struct options *o, const struct option_desc *d, const char *value) { return board_config_add(&o->board, d->name, value); }
+
+/* QEMU gives a machine a network when nothing is said about it; here that is none anyway. */
+static int set_nic(struct options *o, const struct option_desc *d, const char *value)
 {
-    error_report("this build has no drives yet; -%s%s%s is not possible", d->name, value ? " " : "", value ? value : "");
+    return strcmp(value, "none") ? board_config_add(&o->board, "nic", value) : ignore(o, d, value);
+}
+
+static int no_drives(struct options *o UNUSED, const struct option_desc *d, const char *value UNUSED)
+{
+    error_report("this build does not have QEMU's option -%s; a drive is given with -drive file=FILE,format=raw,if=virtio", d->name);
     return -1;
 }
 
-static int no_network(struct options *o UNUSED, const struct option_desc *d, const char *value)
+static int set_global(struct options *o UNUSED, const struct option_desc *d UNUSED, const char *value)
 {
-    if (!strcmp(value, "none"))
+    if (!strncmp(value, "virtio-mmio.force-legacy=", 25)) /* drivers choose by the version, which is always the modern one */
         return 0;
-    error_report("this build has no network yet; -%s %s is not possible", d->name, value);
-    return -1;
-}
-
-static int no_device(struct options *o UNUSED, const struct option_desc *d UNUSED, const char *value)
-{
-    error_report("this build has no device '%.*s': drives, network and other -device models are not there yet", (int)strcspn(value, ","), value);
+    error_report("there is no global property '%s'", value);
     return -1;
 }
 
@@ -365,6 +367,11 @@ static const struct option_desc table[] = {
     {"append", ARG_VALUE, set_string, "TEXT", "kernel command line", FIELD(append)},
     {"nographic", ARG_NONE, ignore, "", "no display (there never is one); serial port on the terminal", 0},
     {"serial", ARG_VALUE, set_serial, "WHERE", "stdio, mon:stdio, file:PATH, unix:PATH[,server[,nowait]] or null [mon:stdio]", 0},
+    {"drive", ARG_VALUE, set_board, "KEY=VALUE,...", "add a disk; -drive help lists the keys", 0},
+    {"netdev", ARG_VALUE, set_board, "TYPE[,KEY=VALUE]...", "add a network for a device to use; -netdev help lists types and keys", 0},
+    {"nic", ARG_VALUE, set_nic, "TYPE[,KEY=VALUE]...", "add a network and its device in one", 0},
+    {"virtfs", ARG_VALUE, set_board, "local,KEY=VALUE,...", "share a folder of the host; -virtfs help lists the keys", 0},
+    {"device", ARG_VALUE, set_board, "MODEL[,KEY=VALUE]...", "add a device; -device help lists models and keys", 0},
     {"monitor", ARG_VALUE, must_be_none, "none", "there is no monitor", 0},
     {"display", ARG_VALUE, must_be_none, "none", "there is no display", 0},
     {"no-reboot", ARG_NONE, set_true, "", "exit when the guest resets itself", FIELD(no_reboot)},
@@ -383,22 +390,19 @@ static const struct option_desc table[] = {
     {"enable-kvm", ARG_NONE, set_enable_kvm, NULL, NULL, 0},
     {"nodefaults", ARG_NONE, ignore, NULL, NULL, 0},
     {"no-user-config", ARG_NONE, ignore, NULL, NULL, 0},
+    {"net", ARG_VALUE, set_nic, NULL, NULL, 0},
+    {"global", ARG_VALUE, set_global, NULL, NULL, 0},
     {"name", ARG_VALUE, ignore, NULL, NULL, 0},
     {"rtc", ARG_VALUE, ignore, NULL, NULL, 0},
     {"vga", ARG_VALUE, must_be_none, NULL, NULL, 0},
     {"parallel", ARG_VALUE, must_be_none, NULL, NULL, 0},
 
     /* QEMU options for what this build has not */
-    {"drive", ARG_VALUE, no_drives, NULL, NULL, 0},
-    {"blockdev", ARG_VALUE, no_drives, NULL, NULL, 0},
     {"hda", ARG_VALUE, no_drives, NULL, NULL, 0},
     {"cdrom", ARG_VALUE, no_drives, NULL, NULL, 0},
     {"sd", ARG_VALUE, no_drives, NULL, NULL, 0},
     {"snapshot", ARG_NONE, no_drives, NULL, NULL, 0},
-    {"netdev", ARG_VALUE, no_network, NULL, NULL, 0},
-    {"net", ARG_VALUE, no_network, NULL, NULL, 0},
-    {"nic", ARG_VALUE, no_network, NULL, NULL, 0},
-    {"device", ARG_VALUE, no_device, NULL, NULL, 0},
+    {"blockdev", ARG_VALUE, no_drives, NULL, NULL, 0},
     {"bios", ARG_VALUE, not_here, NULL, NULL, 0},
     {"chardev", ARG_VALUE, not_here, NULL, NULL, 0},
     {"daemonize", ARG_NONE, not_here, NULL, NULL, 0},
@@ -473,7 +477,7 @@ enum options_result options_parse(struct options *o, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];
         if (arg[0] != '-' || !arg[1]) {
-            error_report("'%s' is not an option; a kernel is given with -kernel, a drive cannot be given yet", arg);
+            error_report("'%s' is not an option; a kernel is given with -kernel, a disk with -drive", arg);
             return OPTIONS_BAD;
         }
         const char *name = arg + (arg[1] == '-' ? 2 : 1);
@@ -508,4 +512,5 @@ void options_free(struct options *o)
 {
     free(o->serial_path);
     o->serial_path = NULL;
+    board_config_free(&o->board);
 }

@@ -5,6 +5,7 @@
 #define HYPERVISOR_OPTIONS_H
 
 #include <armlet/base.h>
+#include <devices/board.h>
 
 enum accel_choice { ACCEL_AUTO, ACCEL_KVM, ACCEL_HOSTED };
 
@@ -33,6 +34,7 @@ struct options {
     uint64_t code_cache;    /* bytes, multiple of 1 MiB */
     uint32_t views;
     uint32_t fault_around; /* 0: the accelerator's */
+    struct board_config board; /* -drive, -netdev, -nic, -virtfs, -device */
     const struct virtio_console_port *console_ports; /* of a virtio console that no option names (armlet run); the caller's */
     unsigned n_console_ports;                        /* 0: no such device */
 };

@@ -156,7 +156,8 @@ static int create_devices(struct vm *vm)
         error_report("there are more event sources than armlet was built for");
         return -1;
     }
-    return 0;
+    vm->board = (struct board){.opt = vm->opt, .bus = &vm->bus, .loop = &vm->loop, .mem = &vm->mem, .irq = {set_spi, vm, 0}, .quit = request_quit, .quit_ctx = vm};
+    return board_create(&vm->board);
 }
 
 static int own_fd(void *arg)
@@ -204,6 +205,7 @@ int vm_create(struct vm *vm, const struct options *opt)
 void vm_destroy(struct vm *vm)
 {
     signals_stop(vm);
+    board_destroy(&vm->board);
     serial_destroy(vm->serial);
     pl011_destroy(vm->uart);
     pl031_destroy(vm->rtc);

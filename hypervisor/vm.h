@@ -8,6 +8,7 @@
 #define HYPERVISOR_VM_H
 
 #include <armlet/abi.h>
+#include <devices/board.h>
 #include <devices/guest_memory.h>
 #include <hypervisor/bus.h>
 #include <hypervisor/event.h>
@@ -42,6 +43,7 @@ struct vm {
     struct serial *serial;
     struct pl011 *uart;
     struct pl031 *rtc;
+    struct board board; /* what the command line has added */
 
     /* how the current run ended; written by the vCPU thread, read after it has been joined */
     struct {
