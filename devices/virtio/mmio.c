@@ -401,10 +401,9 @@ struct virtqueue *virtio_queue(struct virtio *v, unsigned n)
 
 struct virtio *virtio_create(const struct virtio_class *class, void *dev, const struct guest_memory *mem, struct irq_line irq)
 {
-    struct virtio *v = calloc(1, sizeof(*v));
-    if (!v || class->n_queues > VIRTIO_QUEUES_MAX) {
+    struct virtio *v = calloc(1, sizeof(*v) + class->n_queues * sizeof(v->queue[0]));
+    if (!v) {
         error_report("there is no memory for the device %s", class->name);
-        free(v);
         return NULL;
     }
     v->class = class;
@@ -412,7 +411,8 @@ struct virtio *virtio_create(const struct virtio_class *class, void *dev, const 
     v->mem = mem;
     v->irq = irq;
     pthread_mutex_init(&v->lock, NULL);
-    v->device_features = class->features(dev) | 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_INDIRECT_DESC | 1ull << VIRTIO_F_EVENT_IDX;
+    v->device_features = (class->features ? class->features(dev) : 0) | 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_INDIRECT_DESC |
+                         1ull << VIRTIO_F_EVENT_IDX;
     for (unsigned i = 0; i < class->n_queues; i++)
         v->queue[i].v = v;
     reset(v);

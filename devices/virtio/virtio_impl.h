@@ -8,8 +8,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define VIRTIO_QUEUES_MAX 64u
-
 struct virtqueue {
     struct virtio *v;
 
@@ -47,7 +45,7 @@ struct virtio {
 
     atomic_bool broken; /* needs reset: the rings are not looked at any more */
     atomic_bool complained;
-    struct virtqueue queue[VIRTIO_QUEUES_MAX];
+    struct virtqueue queue[]; /* class->n_queues */
 };
 
 /* Find the queue's rings in guest memory. NULL, or what is wrong with them. */
