@@ -39,6 +39,25 @@ void expect_none(const char *name);
 void expect_dabt(const char *name, uint32_t dfsr, uint32_t dfar);
 void expect_pabt(const char *name, uint32_t ifsr, uint32_t ifar);
 
+/* All of a program's registers: what state_run() starts with, and what the exception that ends it leaves. While it runs, VBAR is
+ * state_vectors. r13 and r14 are user mode's, r8-r12 not FIQ mode's, in whatever mode it runs. */
+struct state {
+    uint32_t r[15];
+    uint32_t pc;     /* where to begin; at the end the LR of the exception's mode */
+    uint32_t psr;    /* CPSR to begin with; at the end the SPSR */
+    uint32_t vector; /* of the exception */
+    uint32_t cpsr;   /* in its handler */
+    uint32_t unused;
+    uint64_t d[32];
+};
+void state_run(struct state *s);
+void vfp_on(void); /* coprocessors 10 and 11 for all modes */
+
+/* Is this qemu-system-arm? Only where it is known to be wrong (docs/cpu.md lists that) may a guest ask. */
+bool on_qemu(void);
+/* expect(), but QEMU is known to say `qemu`; prints the same on both. */
+void expect_not_qemu(const char *name, uint32_t value, uint32_t want, uint32_t qemu);
+
 uint32_t in_mode(unsigned mode, uint32_t (*fn)(uint32_t), uint32_t arg);
 uint32_t in_user(uint32_t (*fn)(uint32_t), uint32_t arg);
 _Noreturn void power_off(void);
@@ -80,9 +99,12 @@ static inline uint32_t cpsr(void)
 #define SCTLR_M    (1u << 0)
 #define SCTLR_A    (1u << 1)
 #define SCTLR_C    (1u << 2)
+#define SCTLR_SW   (1u << 10)
 #define SCTLR_I    (1u << 12)
+#define SCTLR_V    (1u << 13)
 #define SCTLR_WXN  (1u << 19)
 #define SCTLR_UWXN (1u << 20)
+#define SCTLR_EE   (1u << 25)
 #define SCTLR_TRE  (1u << 28)
 #define SCTLR_AFE  (1u << 29)
 #define SCTLR_TE   (1u << 30)

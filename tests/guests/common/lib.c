@@ -42,6 +42,16 @@ void expect(const char *name, uint32_t value, uint32_t want)
     print("\n");
 }
 
+bool on_qemu(void)
+{
+    return MRC(0, c0, c1, 2) & 0xf; /* ID_DFR0: QEMU shows a debug architecture */
+}
+
+void expect_not_qemu(const char *name, uint32_t value, uint32_t want, uint32_t qemu)
+{
+    expect(name, on_qemu() && value == qemu ? want : value, want);
+}
+
 void expect_exception(const char *name, unsigned vector)
 {
     print(name);
@@ -158,6 +168,13 @@ void mmu_off(void)
 {
     sctlr_change(0, SCTLR_M | SCTLR_C | SCTLR_I | SCTLR_AFE | SCTLR_TRE);
     TLBIALL();
+}
+
+void vfp_on(void)
+{
+    MCR(0, c1, c0, 2, 0x00f00000);
+    ISB();
+    __asm__ volatile(".fpu neon\n vmsr fpexc, %0" : : "r"(1u << 30));
 }
 
 void *memcpy(void *d, const void *s, size_t n)
