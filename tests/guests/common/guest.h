@@ -40,7 +40,7 @@ void expect_dabt(const char *name, uint32_t dfsr, uint32_t dfar);
 void expect_pabt(const char *name, uint32_t ifsr, uint32_t ifar);
 
 /* All of a program's registers: what state_run() starts with, and what the exception that ends it leaves. While it runs, VBAR is
- * state_vectors. r13 and r14 are user mode's, r8-r12 not FIQ mode's, in whatever mode it runs. */
+ * state_vectors and VFP is on. r13 and r14 are user mode's, r8-r12 not FIQ mode's, in whatever mode it runs. */
 struct state {
     uint32_t r[15];
     uint32_t pc;     /* where to begin; at the end the LR of the exception's mode */
