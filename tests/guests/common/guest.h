@@ -66,6 +66,9 @@ uint32_t read32(uint32_t va), read16(uint32_t va), read8(uint32_t va), read_mult
 void read64(uint32_t va), read32_user(uint32_t va); /* for its faults */
 void write32(uint32_t va, uint32_t x), write16(uint32_t va, uint32_t x), write8(uint32_t va, uint32_t x),
     write32_user(uint32_t va, uint32_t x);
+/* What may be done at va: bits 0 privileged read, 1 privileged write, 2 user read, 3 user write, 4 privileged LDRT, 5 privileged STRT. */
+unsigned rights(uint32_t va);
+uint32_t user_read(uint32_t va), user_write(uint32_t va); /* for in_user() */
 uint32_t call(uint32_t va); /* branch there; a prefetch abort comes back */
 
 #define MRC(op1, crn, crm, op2)                                                                                                            \
@@ -182,6 +185,8 @@ void sctlr_change(uint32_t set, uint32_t clear);
         ISB();                                                                                                                             \
     } while (0)
 
+/* Nothing is at this physical address: external aborts. */
+#define NOWHERE 0x0b000000u
 /* RAM the guests may use as they like: 64 MiB, 16 MiB aligned */
 #define PLAYGROUND 0x44000000u
 

@@ -170,6 +170,36 @@ void mmu_off(void)
     TLBIALL();
 }
 
+uint32_t user_read(uint32_t va)
+{
+    return read32(va);
+}
+
+uint32_t user_write(uint32_t va)
+{
+    write32(va, 1);
+    return 0;
+}
+
+unsigned rights(uint32_t va)
+{
+    unsigned r = 0;
+    last.count = 0;
+    read32(va);
+    r |= !last.count, last.count = 0;
+    write32(va, 1);
+    r |= !last.count << 1, last.count = 0;
+    in_user(user_read, va);
+    r |= !last.count << 2, last.count = 0;
+    in_user(user_write, va);
+    r |= !last.count << 3, last.count = 0;
+    read32_user(va);
+    r |= !last.count << 4, last.count = 0;
+    write32_user(va, 1);
+    r |= !last.count << 5, last.count = 0;
+    return r;
+}
+
 void vfp_on(void)
 {
     MCR(0, c1, c0, 2, 0x00f00000);
