@@ -2,6 +2,7 @@
  * board.c: see board.h.
  */
 #include <devices/board.h>
+#include <devices/net/net.h>
 #include <errno.h>
 #include <hypervisor/bus.h>
 #include <hypervisor/error.h>
@@ -10,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+extern const struct device_kind netdev_user_kind, netdev_tap_kind, nic_user_kind, nic_tap_kind, virtio_net_kind;
 extern const struct device_kind virtio_rng_kind;
 
 static const struct device_kind *const kinds[] = {
+    &netdev_user_kind, &netdev_tap_kind, &nic_user_kind, &nic_tap_kind, &virtio_net_kind,
     &virtio_rng_kind,
 };
 
@@ -281,4 +284,6 @@ void board_destroy(struct board *b)
         if (e->destroy)
             e->destroy(e->backend);
     }
+    net_destroy(b->net);
+    b->net = NULL;
 }

@@ -61,6 +61,7 @@ struct board {
 
     /* made here */
     struct virtio *slot[VIRTIO_MMIO_SLOTS]; /* by slot number */
+    struct net *net;                        /* the loop of the networks; NULL: there are none */
     unsigned n_backends;
     struct board_backend {
         const char *option, *id;

@@ -2,7 +2,7 @@
 # The Debian packages armlet is built and tested with, in one place. Sourced by tools/install-deps and by CI; never run.
 
 # To build the armlet binary, fetch a guest and boot it.
-export PACKAGES_BUILD="gcc libc6-dev binutils cmake ninja-build pkg-config libfdt-dev libcapstone-dev libzydis-dev ca-certificates cpio python3"
+export PACKAGES_BUILD="gcc libc6-dev binutils cmake ninja-build pkg-config libfdt-dev libcapstone-dev libzydis-dev libslirp-dev ca-certificates cpio python3"
 
 # To run the tests: units, the instruction oracle, boots beside QEMU.
 export PACKAGES_TEST="libcmocka-dev gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-system-arm qemu-user device-tree-compiler util-linux"
