@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct device_kind netdev_user_kind, netdev_tap_kind, nic_user_kind, nic_tap_kind, virtio_net_kind;
-extern const struct device_kind virtio_rng_kind;
+#define KIND(name) extern const struct device_kind name;
+#include <devices/kinds.def>
+#undef KIND
 
 static const struct device_kind *const kinds[] = {
-    &netdev_user_kind, &netdev_tap_kind, &nic_user_kind, &nic_tap_kind, &virtio_net_kind,
-    &virtio_rng_kind,
+#define KIND(name) &name,
+#include <devices/kinds.def>
+#undef KIND
 };
 
 /* The options, and the key whose value, the first word, names the kind. */
@@ -24,6 +26,7 @@ static const struct board_option {
     const char *option, *kind_key, *noun;
 } board_options[] = {
     {"drive", NULL, "drive"},       {"netdev", "type", "network"}, {"nic", "type", "network"}, {"virtfs", "fsdriver", "shared folder"},
+    {"chardev", "backend", "character device"},
     {"device", "driver", "device"},
 };
 
@@ -31,6 +34,7 @@ static const struct key_desc common_keys[] = {
     {"id", KEY_TEXT, 0, "name for other options to refer to", NULL, 0, 0},
     {"driver", KEY_TEXT, 0, NULL, NULL, 0, 0},
     {"type", KEY_TEXT, 0, NULL, NULL, 0, 0},
+    {"backend", KEY_TEXT, 0, NULL, NULL, 0, 0},
     {"fsdriver", KEY_TEXT, 0, NULL, NULL, 0, 0},
     {0},
 };
@@ -254,6 +258,22 @@ void *board_take_backend(struct board *b, const struct board_item *it, const cha
 
 /* --- life ------------------------------------------------------------------------------------------------------------------------- */
 
+/* One device for all ports, of the command line and of the program. */
+static int add_console(struct board *b)
+{
+    for (unsigned i = 0; i < b->opt->n_console_ports; i++) {
+        if (b->n_console_ports == VIRTIO_CONSOLE_MAX_PORTS) {
+            error_report("there are more than %u ports of the virtio console", VIRTIO_CONSOLE_MAX_PORTS);
+            return -1;
+        }
+        b->console_port[b->n_console_ports++] = b->opt->console_ports[i];
+    }
+    if (!b->n_console_ports)
+        return 0;
+    struct virtio_console *c = virtio_console_create(b->console_port, b->n_console_ports);
+    return c && board_add_virtio(b, NULL, &virtio_console_class, c) ? 0 : -1;
+}
+
 int board_create(struct board *b)
 {
     const struct board_config *c = &b->opt->board;
@@ -265,6 +285,8 @@ int board_create(struct board *b)
         if (c->item[i]->kind->device && c->item[i]->kind->device(b, c->item[i]) < 0)
             return -1;
     }
+    if (add_console(b) < 0)
+        return -1;
     /* A guest that looks for devices slot by slot finds the others empty. */
     for (unsigned n = VIRTIO_MMIO_SLOTS; n > 0; n--) {
         if (!b->slot[n - 1] && bus_attach(b->bus, VIRTIO_MMIO_BASE + (n - 1) * VIRTIO_MMIO_STRIDE, &virtio_mmio_empty_desc, NULL) < 0)

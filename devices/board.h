@@ -1,7 +1,7 @@
 /*
  * board.h: the devices that the command line asks for: -drive, -netdev, -nic, -virtfs, -device.
  *
- * Each kind of device describes itself with one `struct device_kind`, which its own file exports; the table in board.c lists them. From a
+ * Each kind of device describes itself with one `struct device_kind`, which its own file exports; kinds.def lists them. From a
  * row come the checking of the option, what `-OPTION help` prints, and the setup. Example: devices/virtio/rng.c.
  *
  * Setup runs in two passes over the command line, each in its order: first all backends (an open image, a network) get an id, then the
@@ -13,6 +13,7 @@
 #ifndef DEVICES_BOARD_H
 #define DEVICES_BOARD_H
 
+#include <devices/virtio/console.h>
 #include <devices/virtio/virtio.h>
 #include <hypervisor/keyval.h>
 
@@ -62,6 +63,8 @@ struct board {
     /* made here */
     struct virtio *slot[VIRTIO_MMIO_SLOTS]; /* by slot number */
     struct net *net;                        /* the loop of the networks; NULL: there are none */
+    struct virtio_console_port console_port[VIRTIO_CONSOLE_MAX_PORTS];
+    unsigned n_console_ports;
     unsigned n_backends;
     struct board_backend {
         const char *option, *id;

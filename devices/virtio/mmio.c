@@ -415,6 +415,8 @@ struct virtio *virtio_create(const struct virtio_class *class, void *dev, const 
                          1ull << VIRTIO_F_EVENT_IDX;
     for (unsigned i = 0; i < class->n_queues; i++)
         v->queue[i].v = v;
+    if (class->attach)
+        class->attach(dev, v);
     reset(v);
     return v;
 }

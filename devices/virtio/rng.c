@@ -40,6 +40,12 @@ static void rng_notify(void *dev, unsigned queue)
     virtqueue_signal(q);
 }
 
+static void rng_attach(void *dev, struct virtio *v)
+{
+    struct virtio_rng *r = dev;
+    r->v = v;
+}
+
 static int rng_start(void *dev UNUSED, uint64_t features UNUSED)
 {
     return 0;
@@ -51,6 +57,7 @@ static const struct virtio_class rng_class = {
     .device_id = 4,
     .n_queues = 1,
     .queue_size = 8,
+    .attach = rng_attach,
     .start = rng_start,
     .notify = rng_notify,
     .stop = rng_stop,
@@ -64,11 +71,7 @@ static int rng_device(struct board *b, const struct board_item *it)
         error_report("there is no memory for the device %s", rng_class.name);
         return -1;
     }
-    struct virtio *v = board_add_virtio(b, it, &rng_class, r);
-    if (!v)
-        return -1;
-    r->v = v;
-    return 0;
+    return board_add_virtio(b, it, &rng_class, r) ? 0 : -1;
 }
 
 const struct device_kind virtio_rng_kind = {

@@ -38,6 +38,7 @@ struct virtio_class {
     uint16_t queue_size; /* QueueNumMax: a power of two up to VIRTIO_QUEUE_SIZE_MAX */
     uint32_t config_size; /* bytes of device-specific configuration space */
     uint64_t (*features)(void *dev); /* the device's own; the transport adds its ring features; may be NULL */
+    void (*attach)(void *dev, struct virtio *v); /* once, from virtio_create(): its transport; may be NULL */
     void (*config_read)(void *dev, uint32_t off, void *buf, uint32_t len); /* inside config_size */
     void (*config_write)(void *dev, uint32_t off, const void *buf, uint32_t len); /* may be NULL: read-only */
     int (*start)(void *dev, uint64_t features); /* 0, or -1: the device needs reset (said why already), stop is not called */
