@@ -72,6 +72,7 @@ enum ir_op {
     IR_OP_SMULL,
     IR_OP_UMLAL, /* d2:d += a * b */
     IR_OP_SMLAL,
+    IR_OP_UADD8, IR_OP_USUB8, /* d = the four bytes of a + b, a - b; state[imm] (4 bytes) = 0xff for each that did not carry, that did borrow; else 0 */
     IR_OP_UDIV, IR_OP_SDIV, /* d = a / b; x / 0 = 0; INT_MIN / -1 = INT_MIN */
     IR_OP_CLZ, IR_OP_RBIT, IR_OP_REV, IR_OP_REV16, IR_OP_REVSH, /* d = f(a) */
     IR_OP_UXTB, IR_OP_UXTH, IR_OP_SXTB, IR_OP_SXTH, /* d = extend(flex(b)), shift ROR 0/8/16/24 or any flex */

@@ -37,13 +37,24 @@ enum arm_bank arm_bank_of(unsigned mode)
     }
 }
 
+/* The four GE bits from and to ge_off. */
+static uint32_t ge_read(const struct arm_cpu *c)
+{
+    return (~c->ge_off & 0x01010101) * 0x01020408 >> 24 & 15;
+}
+
+void arm_ge_write(struct arm_cpu *c, uint32_t ge)
+{
+    c->ge_off = (~(ge * 0x00204081) & 0x01010101) * 0xff;
+}
+
 uint32_t arm_cpsr_read(const struct arm_cpu *c)
 {
     const struct vcpu *v = &c->v;
     uint32_t it = v->restart;
 
     return (uint32_t)v->nf << 31 | (uint32_t)v->zf << 30 | (uint32_t)v->cf << 29 | (uint32_t)v->vf << 28 | (uint32_t)c->q << 27 | (it & 3) << 25 |
-           (uint32_t)c->ge << 16 | (it >> 2 & 0x3f) << 10 | (uint32_t)c->big << 9 | (uint32_t)c->mask << 6 | (v->pc & 1) << 5 | c->mode;
+           ge_read(c) << 16 | (it >> 2 & 0x3f) << 10 | (uint32_t)c->big << 9 | (uint32_t)c->mask << 6 | (v->pc & 1) << 5 | c->mode;
 }
 
 static void switch_bank(struct arm_cpu *c, unsigned mode)
@@ -81,7 +92,7 @@ void arm_cpsr_write(struct arm_cpu *c, uint32_t value, uint32_t mask)
     if (mask & CPSR_Q)
         c->q = value >> 27 & 1;
     if (mask & CPSR_GE)
-        c->ge = value >> 16 & 15;
+        arm_ge_write(c, value >> 16 & 15);
     if (mask & CPSR_E)
         c->big = value >> 9 & 1;
     if (mask & CPSR_T)

@@ -65,11 +65,9 @@ struct arm_cpu {
     /* CPSR pieces */
     uint8_t mode;    /* enum arm_mode */
     uint8_t q;       /* 0 or 1 */
-    uint8_t ge;      /* 4 bits */
     uint8_t mask;    /* CPSR A, I, F bits as in the CPSR >> 6: bit 0 F, bit 1 I, bit 2 A */
     uint8_t big;     /* CPSR.E: 0 or 1 */
-    uint8_t jazelle; /* CPSR.J, always 0 */
-    uint16_t pad;
+    uint32_t ge_off; /* CPSR.GE inverted, a byte for each bit: 0xff where GE is 0, 0 where it is 1 */
 
     /* banked registers not in vcpu.gpr at the moment */
     uint32_t bank_sp[BANK_COUNT], bank_lr[BANK_COUNT], bank_spsr[BANK_COUNT];
@@ -116,6 +114,7 @@ uint32_t arm_cpsr_read(const struct arm_cpu *c);
 /* Write the CPSR bits in `mask`; switches banks when the mode changes, calls engine_regime_changed() when privilege does. T and IT go to
  * vcpu.pc bit 0 and vcpu.restart only when mask covers them. */
 void arm_cpsr_write(struct arm_cpu *c, uint32_t value, uint32_t mask);
+void arm_ge_write(struct arm_cpu *c, uint32_t ge); /* CPSR.GE: four bits */
 uint32_t arm_spsr_read(const struct arm_cpu *c);
 void arm_spsr_write(struct arm_cpu *c, uint32_t value, uint32_t mask);
 

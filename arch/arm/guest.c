@@ -15,6 +15,7 @@ void guest_reset(struct vcpu *v)
 
     c->mode = ARM_SVC;
     c->mask = 7;
+    arm_ge_write(c, 0);
     c->v.pc = s->entry_pc;
     memcpy(v->gpr, s->entry_r, sizeof(s->entry_r));
     arm_cp15_reset(c);

@@ -1,5 +1,6 @@
 /*
- * translate_media.c: saturating and parallel arithmetic. These read and set Q and GE, which live in memory: helpers do the work.
+ * translate_media.c: saturating and parallel arithmetic. These read and set Q and GE, which live in memory; helpers do most of the work. What C libraries
+ * search strings with (UADD8, USUB8, SEL) and what codecs clip with (USAT, SSAT) is done in line.
  */
 #include <arch/arm/translate_int.h>
 
@@ -14,9 +15,16 @@ static bool any_pc(struct arm_translator *t, const struct arm_insn *i, unsigned 
 }
 
 /* arg = prefix (S Q SH U UQ UH) * 6 + operation (ADD16 ASX SAX SUB16 ADD8 SUB8) */
+#define ARM_UADD8 (3 * 6 + 4)
+#define ARM_USUB8 (3 * 6 + 5)
+
 void tr_parallel(struct arm_translator *t, const struct arm_insn *i)
 {
-    if (!any_pc(t, i, REG('d'), REG('n'), REG('m')))
+    if (any_pc(t, i, REG('d'), REG('n'), REG('m')))
+        return;
+    if (i->row->arg == ARM_UADD8 || i->row->arg == ARM_USUB8)
+        tr_alu(t, i->row->arg == ARM_UADD8 ? IR_OP_UADD8 : IR_OP_USUB8, REG('d'), REG('n'), REG('m'))->imm = ARM_OFF(ge_off);
+    else
         tr_call(t, arm_parallel_helpers[i->row->arg], REG('d'), REG('n'), REG('m'), 0, 0, 0);
 }
 
@@ -29,8 +37,16 @@ void tr_qadd(struct arm_translator *t, const struct arm_insn *i)
 
 void tr_sel(struct arm_translator *t, const struct arm_insn *i)
 {
-    if (!any_pc(t, i, REG('d'), REG('n'), REG('m')))
-        tr_call(t, arm_helper_sel, REG('d'), REG('n'), REG('m'), 0, 0, 0);
+    if (any_pc(t, i, REG('d'), REG('n'), REG('m')))
+        return;
+    uint16_t off = ir_temp(t->b), x = ir_temp(t->b);
+    struct ir_insn *l = tr_emit(t, IR_OP_LDE);
+    l->d = off;
+    l->imm = ARM_OFF(ge_off);
+    l->mem = 4;
+    tr_alu(t, IR_OP_EOR, x, REG('n'), REG('m'));
+    tr_alu(t, IR_OP_AND, x, x, off);
+    tr_alu(t, IR_OP_EOR, REG('d'), REG('n'), x);
 }
 
 /* USADA8, USAD8 with a = 15 */
@@ -55,7 +71,24 @@ void tr_sat(struct arm_translator *t, const struct arm_insn *i)
         v = ir_temp(t->b);
         tr_set_shift(tr_mov(t, v, REG('n')), ARM_F(i, 'Y') ? IR_ASR : IR_LSL, amount);
     }
-    tr_call(t, arm_helper_sat, REG('d'), v, IR_NONE, bits, i->row->arg, 0);
+    /* Most values are in range: then only the bits above say so. */
+    uint16_t above = ir_temp(t->b), in = ir_temp(t->b), skip = ir_label(t->b);
+    tr_mov(t, in, v);
+    if (i->row->arg) {
+        tr_mov(t, above, v);
+    } else {
+        tr_alu(t, IR_OP_ADD, above, v, IR_NONE)->imm = 1u << (bits - 1);
+    }
+    if (bits < 32) {
+        if (bits)
+            tr_set_shift(tr_mov(t, above, above), IR_LSR, bits);
+        struct ir_insn *x = tr_emit(t, IR_OP_BRZ);
+        x->a = above;
+        x->imm = skip;
+        tr_call(t, arm_helper_sat, in, v, IR_NONE, bits, i->row->arg, 0);
+        tr_emit(t, IR_OP_LABEL)->imm = skip;
+    }
+    tr_mov(t, REG('d'), in);
 }
 
 void tr_sat16(struct arm_translator *t, const struct arm_insn *i)

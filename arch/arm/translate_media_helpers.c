@@ -53,11 +53,10 @@ uint32_t arm_helper_sat16(void *cpu, uint32_t v, uint32_t unused UNUSED, uint32_
     return hi << 16 | (lo & 0xffff);
 }
 
-uint32_t arm_helper_sel(void *cpu, uint32_t n, uint32_t m, uint32_t unused UNUSED, uint32_t unused2 UNUSED)
+uint32_t arm_helper_ge_write(void *cpu, uint32_t cpsr, uint32_t unused UNUSED, uint32_t unused2 UNUSED, uint32_t unused3 UNUSED)
 {
-    uint32_t ge = ((struct arm_cpu *)cpu)->ge;
-    uint32_t mask = ((ge * 0x00204081) & 0x01010101) * 0xff; /* each of the four bits to a byte */
-    return (n & mask) | (m & ~mask);
+    arm_ge_write(cpu, cpsr >> 16 & 15);
+    return 0;
 }
 
 uint32_t arm_helper_usad8(void *cpu UNUSED, uint32_t n, uint32_t m, uint32_t unused UNUSED, uint32_t unused2 UNUSED)
@@ -107,7 +106,7 @@ static inline __attribute__((always_inline)) uint32_t parallel(void *cpu, uint32
         flags |= ge ? (bytes ? 1u : 3u) << k / 8 : 0;
     }
     if (prefix == PREFIX_S || prefix == PREFIX_U)
-        ((struct arm_cpu *)cpu)->ge = (uint8_t)flags;
+        arm_ge_write(cpu, flags);
     return result;
 }
 

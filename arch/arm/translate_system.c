@@ -101,7 +101,7 @@ static void write_psr(struct arm_translator *t, const struct arm_insn *i, uint16
         store_field(t, v, 27, 1, ARM_OFF(q));
     }
     if (fields & 4)
-        store_field(t, v, 16, 4, ARM_OFF(ge));
+        tr_call(t, arm_helper_ge_write, IR_NONE, v, IR_NONE, 0, 0, 0);
 }
 
 void tr_msr_reg(struct arm_translator *t, const struct arm_insn *i)

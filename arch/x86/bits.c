@@ -1,5 +1,5 @@
 /*
- * bits.c: counting, reversing, extending, bit fields.
+ * bits.c: counting, reversing, extending, bit fields, arithmetic on bytes.
  */
 #include <arch/x86/backend.h>
 
@@ -13,6 +13,38 @@ void lower_clz(struct be *be, const struct ir_insn *i)
         x86_lzcnt_rr(&be->e, 4, r, o.reg);
     else
         x86_lzcnt_rm(&be->e, 4, r, o.m);
+    def_end(be, i->d, r);
+}
+
+static void load_bytes(struct be *be, unsigned x, uint16_t v)
+{
+    struct opnd o = value_opnd(be, v);
+
+    if (o.is_reg)
+        x86_v_rr(&be->e, X86_VMOVD_XG, x, o.reg);
+    else
+        x86_v_rm(&be->e, X86_VMOVSS, x, o.m);
+}
+
+/* A sum is below its terms exactly if it carried; a difference borrows exactly if a is below b. */
+void lower_bytes(struct be *be, const struct ir_insn *i)
+{
+    enum { A, B, RESULT, MASK }; /* xmm registers */
+    struct x86_emitter *e = &be->e;
+    bool add = i->op == IR_OP_UADD8;
+
+    load_bytes(be, A, i->a);
+    load_bytes(be, B, i->b);
+    x86_v_rrr(e, add ? X86_VPADDB : X86_VPSUBB, RESULT, A, B);
+    x86_v_rrr(e, X86_VPMAXUB, MASK, A, add ? RESULT : B);
+    x86_v_rrr(e, X86_VPCMPEQB, MASK, MASK, add ? RESULT : A);
+    if (!add) {
+        x86_v_rrr(e, X86_VPCMPEQD, A, A, A);
+        x86_v_rrr(e, X86_VPXOR, MASK, MASK, A);
+    }
+    x86_v_mr(e, X86_VMOVSS_ST, x86_state(i->imm), MASK);
+    unsigned r = def_begin(be, i->d);
+    x86_v_rr(e, X86_VMOVD_GX, RESULT, r);
     def_end(be, i->d, r);
 }
 

@@ -340,6 +340,8 @@ static void random_compute(struct gen *g)
     }
     if (op >= IR_OP_LSLR && op <= IR_OP_SDIV)
         i.b = any_value(g);
+    if (op == IR_OP_UADD8 || op == IR_OP_USUB8)
+        i.imm = state_off(4);
     if (op >= IR_OP_LSLR && op <= IR_OP_RORR && one_in(2)) { /* a small amount */
         struct ir_insn *p = add(g, IR_OP_AND);
         p->d = p->a = i.b;

@@ -236,6 +236,18 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             ref_def(s, i->d2, (uint32_t)(r >> 32));
             break;
         }
+        case IR_OP_UADD8:
+        case IR_OP_USUB8: {
+            uint32_t r = 0;
+            for (unsigned k = 0; k < 4; k++) {
+                unsigned x = a >> 8 * k & 0xff, y = bv >> 8 * k & 0xff;
+                bool carry = i->op == IR_OP_UADD8 ? x + y > 0xff : x >= y;
+                r |= (uint32_t)(uint8_t)(i->op == IR_OP_UADD8 ? x + y : x - y) << 8 * k;
+                s->state[i->imm + k] = carry ? 0 : 0xff;
+            }
+            ref_def(s, i->d, r);
+            break;
+        }
         case IR_OP_UDIV:
             ref_def(s, i->d, bv ? a / bv : 0);
             break;
