@@ -72,7 +72,7 @@ enum ir_op {
     IR_OP_SMULL,
     IR_OP_UMLAL, /* d2:d += a * b */
     IR_OP_SMLAL,
-    IR_OP_UADD8, IR_OP_USUB8, /* d = the four bytes of a + b, a - b; state[imm] (4 bytes) = 0xff for each that did not carry, that did borrow; else 0 */
+    IR_OP_LANES, /* d = the four bytes or two half-words of a and b by imm2 = enum ir_lanes */
     IR_OP_UDIV, IR_OP_SDIV, /* d = a / b; x / 0 = 0; INT_MIN / -1 = INT_MIN */
     IR_OP_CLZ, IR_OP_RBIT, IR_OP_REV, IR_OP_REV16, IR_OP_REVSH, /* d = f(a) */
     IR_OP_UXTB, IR_OP_UXTH, IR_OP_SXTB, IR_OP_SXTH, /* d = extend(flex(b)), shift ROR 0/8/16/24 or any flex */
@@ -146,6 +146,18 @@ enum ir_op {
 
 #define IR_IND_RETURN 1 /* function return */
 #define IR_IND_CALL   2
+
+/*
+ * What LANES does to each lane. UADD and USUB wrap and store to state[imm] (4 bytes) a mask of the lanes that did not carry, that did borrow. The Q ones
+ * saturate to signed, the UQ ones to unsigned range. USAD8: d = sum of the bytes' absolute differences.
+ */
+enum ir_lanes {
+    IR_LANES_UADD8, IR_LANES_USUB8, IR_LANES_UADD16, IR_LANES_USUB16,
+    IR_LANES_QADD8, IR_LANES_QSUB8, IR_LANES_QADD16, IR_LANES_QSUB16,
+    IR_LANES_UQADD8, IR_LANES_UQSUB8, IR_LANES_UQADD16, IR_LANES_UQSUB16,
+    IR_LANES_USAD8,
+    IR_LANES_COUNT
+};
 
 typedef uint32_t (*ir_helper)(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);
 

@@ -121,6 +121,5 @@ uint32_t arm_helper_qadd(void *cpu, uint32_t m, uint32_t n, uint32_t op, uint32_
 uint32_t arm_helper_sat(void *cpu, uint32_t v, uint32_t unused, uint32_t bits, uint32_t is_unsigned);
 uint32_t arm_helper_sat16(void *cpu, uint32_t v, uint32_t unused, uint32_t bits, uint32_t is_unsigned);
 uint32_t arm_helper_ge_write(void *cpu, uint32_t cpsr, uint32_t unused, uint32_t unused2, uint32_t unused3); /* GE from a CPSR value */
-uint32_t arm_helper_usad8(void *cpu, uint32_t n, uint32_t m, uint32_t unused, uint32_t unused2);
 
 #endif

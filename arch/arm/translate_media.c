@@ -1,6 +1,7 @@
 /*
  * translate_media.c: saturating and parallel arithmetic. These read and set Q and GE, which live in memory; helpers do most of the work. What C libraries
- * search strings with (UADD8, USUB8, SEL) and what codecs clip with (USAT, SSAT) is done in line.
+ * search strings with (UADD8, UQSUB8, SEL) and what codecs clip and compare with (USAT, SSAT, USAD8) is
+ * done in line.
  */
 #include <arch/arm/translate_int.h>
 
@@ -14,16 +15,28 @@ static bool any_pc(struct arm_translator *t, const struct arm_insn *i, unsigned 
     return true;
 }
 
-/* arg = prefix (S Q SH U UQ UH) * 6 + operation (ADD16 ASX SAX SUB16 ADD8 SUB8) */
-#define ARM_UADD8 (3 * 6 + 4)
-#define ARM_USUB8 (3 * 6 + 5)
+static void lanes(struct arm_translator *t, enum ir_lanes kind, uint16_t d, uint16_t n, uint16_t m)
+{
+    struct ir_insn *x = tr_alu(t, IR_OP_LANES, d, n, m);
+    x->imm = ARM_OFF(ge_off);
+    x->imm2 = kind;
+}
 
+/* arg = prefix (S Q SH U UQ UH) * 6 + operation (ADD16 ASX SAX SUB16 ADD8 SUB8) */
 void tr_parallel(struct arm_translator *t, const struct arm_insn *i)
 {
     if (any_pc(t, i, REG('d'), REG('n'), REG('m')))
         return;
-    if (i->row->arg == ARM_UADD8 || i->row->arg == ARM_USUB8)
-        tr_alu(t, i->row->arg == ARM_UADD8 ? IR_OP_UADD8 : IR_OP_USUB8, REG('d'), REG('n'), REG('m'))->imm = ARM_OFF(ge_off);
+    enum { ADD16, ASX, SAX, SUB16, ADD8, SUB8 };
+    static const uint8_t in_line[] = { /* enum ir_lanes + 1 */
+        [1 * 6 + ADD16] = IR_LANES_QADD16 + 1,  [1 * 6 + SUB16] = IR_LANES_QSUB16 + 1,  [1 * 6 + ADD8] = IR_LANES_QADD8 + 1,
+        [1 * 6 + SUB8] = IR_LANES_QSUB8 + 1,    [3 * 6 + ADD16] = IR_LANES_UADD16 + 1,  [3 * 6 + SUB16] = IR_LANES_USUB16 + 1,
+        [3 * 6 + ADD8] = IR_LANES_UADD8 + 1,    [3 * 6 + SUB8] = IR_LANES_USUB8 + 1,    [4 * 6 + ADD16] = IR_LANES_UQADD16 + 1,
+        [4 * 6 + SUB16] = IR_LANES_UQSUB16 + 1, [4 * 6 + ADD8] = IR_LANES_UQADD8 + 1,   [4 * 6 + SUB8] = IR_LANES_UQSUB8 + 1,
+        [5 * 6 + SUB8] = 0,
+    };
+    if (in_line[i->row->arg])
+        lanes(t, in_line[i->row->arg] - 1u, REG('d'), REG('n'), REG('m'));
     else
         tr_call(t, arm_parallel_helpers[i->row->arg], REG('d'), REG('n'), REG('m'), 0, 0, 0);
 }
@@ -55,7 +68,7 @@ void tr_usad8(struct arm_translator *t, const struct arm_insn *i)
     if (any_pc(t, i, REG('d'), REG('n'), REG('m')))
         return;
     uint16_t a = REG('a'), sum = a == 15 ? REG('d') : ir_temp(t->b);
-    tr_call(t, arm_helper_usad8, sum, REG('n'), REG('m'), 0, 0, 0);
+    lanes(t, IR_LANES_USAD8, sum, REG('n'), REG('m'));
     if (a != 15)
         tr_alu(t, IR_OP_ADD, REG('d'), sum, a);
 }

@@ -59,16 +59,6 @@ uint32_t arm_helper_ge_write(void *cpu, uint32_t cpsr, uint32_t unused UNUSED, u
     return 0;
 }
 
-uint32_t arm_helper_usad8(void *cpu UNUSED, uint32_t n, uint32_t m, uint32_t unused UNUSED, uint32_t unused2 UNUSED)
-{
-    uint32_t sum = 0;
-    for (unsigned k = 0; k < 32; k += 8) {
-        int difference = (int)(n >> k & 0xff) - (int)(m >> k & 0xff);
-        sum += (uint32_t)(difference < 0 ? -difference : difference);
-    }
-    return sum;
-}
-
 enum { PREFIX_S, PREFIX_Q, PREFIX_SH, PREFIX_U, PREFIX_UQ, PREFIX_UH };
 enum { PAR_ADD16, PAR_ASX, PAR_SAX, PAR_SUB16, PAR_ADD8, PAR_SUB8 };
 

@@ -219,7 +219,7 @@ void lower_mlal(struct be *be, const struct ir_insn *i);
 void lower_udiv(struct be *be, const struct ir_insn *i);
 void lower_sdiv(struct be *be, const struct ir_insn *i);
 void lower_clz(struct be *be, const struct ir_insn *i);
-void lower_bytes(struct be *be, const struct ir_insn *i);
+void lower_lanes(struct be *be, const struct ir_insn *i);
 void lower_rbit(struct be *be, const struct ir_insn *i);
 void lower_rev(struct be *be, const struct ir_insn *i);
 void lower_extend(struct be *be, const struct ir_insn *i);

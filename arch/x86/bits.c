@@ -16,7 +16,7 @@ void lower_clz(struct be *be, const struct ir_insn *i)
     def_end(be, i->d, r);
 }
 
-static void load_bytes(struct be *be, unsigned x, uint16_t v)
+static void load_lanes(struct be *be, unsigned x, uint16_t v)
 {
     struct opnd o = value_opnd(be, v);
 
@@ -26,23 +26,42 @@ static void load_bytes(struct be *be, unsigned x, uint16_t v)
         x86_v_rm(&be->e, X86_VMOVSS, x, o.m);
 }
 
-/* A sum is below its terms exactly if it carried; a difference borrows exactly if a is below b. */
-void lower_bytes(struct be *be, const struct ir_insn *i)
+void lower_lanes(struct be *be, const struct ir_insn *i)
 {
     enum { A, B, RESULT, MASK }; /* xmm registers */
+    static const struct {
+        uint32_t opc, max, equal; /* max: store the mask */
+        bool subtract;
+    } kind[IR_LANES_COUNT] = {
+        [IR_LANES_UADD8] = {X86_VPADDB, X86_VPMAXUB, X86_VPCMPEQB, false},
+        [IR_LANES_USUB8] = {X86_VPSUBB, X86_VPMAXUB, X86_VPCMPEQB, true},
+        [IR_LANES_UADD16] = {X86_VPADDW, X86_VPMAXUW, X86_VPCMPEQW, false},
+        [IR_LANES_USUB16] = {X86_VPSUBW, X86_VPMAXUW, X86_VPCMPEQW, true},
+        [IR_LANES_QADD8] = {.opc = X86_VPADDSB},
+        [IR_LANES_QSUB8] = {.opc = X86_VPSUBSB},
+        [IR_LANES_QADD16] = {.opc = X86_VPADDSW},
+        [IR_LANES_QSUB16] = {.opc = X86_VPSUBSW},
+        [IR_LANES_UQADD8] = {.opc = X86_VPADDUSB},
+        [IR_LANES_UQSUB8] = {.opc = X86_VPSUBUSB},
+        [IR_LANES_UQADD16] = {.opc = X86_VPADDUSW},
+        [IR_LANES_UQSUB16] = {.opc = X86_VPSUBUSW},
+        [IR_LANES_USAD8] = {.opc = X86_VPSADBW},
+    };
     struct x86_emitter *e = &be->e;
-    bool add = i->op == IR_OP_UADD8;
+    bool subtract = kind[i->imm2].subtract;
 
-    load_bytes(be, A, i->a);
-    load_bytes(be, B, i->b);
-    x86_v_rrr(e, add ? X86_VPADDB : X86_VPSUBB, RESULT, A, B);
-    x86_v_rrr(e, X86_VPMAXUB, MASK, A, add ? RESULT : B);
-    x86_v_rrr(e, X86_VPCMPEQB, MASK, MASK, add ? RESULT : A);
-    if (!add) {
-        x86_v_rrr(e, X86_VPCMPEQD, A, A, A);
-        x86_v_rrr(e, X86_VPXOR, MASK, MASK, A);
+    load_lanes(be, A, i->a);
+    load_lanes(be, B, i->b);
+    x86_v_rrr(e, kind[i->imm2].opc, RESULT, A, B);
+    if (kind[i->imm2].max) { /* a sum is below its terms exactly if it carried; a difference borrows exactly if a is below b */
+        x86_v_rrr(e, kind[i->imm2].max, MASK, A, subtract ? B : RESULT);
+        x86_v_rrr(e, kind[i->imm2].equal, MASK, MASK, subtract ? A : RESULT);
+        if (subtract) {
+            x86_v_rrr(e, X86_VPCMPEQD, A, A, A);
+            x86_v_rrr(e, X86_VPXOR, MASK, MASK, A);
+        }
+        x86_v_mr(e, X86_VMOVSS_ST, x86_state(i->imm), MASK);
     }
-    x86_v_mr(e, X86_VMOVSS_ST, x86_state(i->imm), MASK);
     unsigned r = def_begin(be, i->d);
     x86_v_rr(e, X86_VMOVD_GX, RESULT, r);
     def_end(be, i->d, r);

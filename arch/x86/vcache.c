@@ -56,9 +56,9 @@ void x86_vcache_before(struct x86_vcache *c, const struct ir_insn *i)
     case IR_OP_STE:
         x86_vcache_kill(c, i->imm, i->mem);
         break;
-    case IR_OP_UADD8:
-    case IR_OP_USUB8:
-        x86_vcache_kill(c, i->imm, 4);
+    case IR_OP_LANES:
+        if (i->imm2 <= IR_LANES_USUB16)
+            x86_vcache_kill(c, i->imm, 4);
         break;
     case IR_OP_LD:
     case IR_OP_ST:

@@ -340,8 +340,10 @@ static void random_compute(struct gen *g)
     }
     if (op >= IR_OP_LSLR && op <= IR_OP_SDIV)
         i.b = any_value(g);
-    if (op == IR_OP_UADD8 || op == IR_OP_USUB8)
+    if (op == IR_OP_LANES) {
         i.imm = state_off(4);
+        i.imm2 = below(IR_LANES_COUNT);
+    }
     if (op >= IR_OP_LSLR && op <= IR_OP_RORR && one_in(2)) { /* a small amount */
         struct ir_insn *p = add(g, IR_OP_AND);
         p->d = p->a = i.b;

@@ -118,6 +118,34 @@ static inline void ref_set_nz(struct ref_state *s, uint8_t fset, uint32_t r)
         s->z = r == 0;
 }
 
+static inline uint32_t ref_lanes(struct ref_state *s, unsigned kind, uint32_t mask_off, uint32_t a, uint32_t b)
+{
+    static const struct {
+        uint8_t bits, subtract, is_signed, saturate;
+    } k[] = {{8, 0, 0, 0}, {8, 1, 0, 0}, {16, 0, 0, 0}, {16, 1, 0, 0}, {8, 0, 1, 1}, {8, 1, 1, 1},
+             {16, 0, 1, 1}, {16, 1, 1, 1}, {8, 0, 0, 1}, {8, 1, 0, 1}, {16, 0, 0, 1}, {16, 1, 0, 1}};
+    uint32_t r = 0;
+    if (kind == IR_LANES_USAD8) {
+        for (unsigned n = 0; n < 32; n += 8)
+            r += (uint32_t)abs((int)(a >> n & 0xff) - (int)(b >> n & 0xff));
+        return r;
+    }
+    int bits = k[kind].bits, max = (1 << (bits - k[kind].is_signed)) - 1, min = k[kind].is_signed ? -max - 1 : 0;
+    for (int n = 0; n < 32; n += bits) {
+        int x = (int)(a << (32 - bits - n)) >> (32 - bits), y = (int)(b << (32 - bits - n)) >> (32 - bits);
+        if (!k[kind].is_signed)
+            x &= max, y &= max;
+        int v = k[kind].subtract ? x - y : x + y;
+        if (!k[kind].saturate)
+            for (int byte = n / 8; byte < (n + bits) / 8; byte++)
+                s->state[mask_off + (unsigned)byte] = (k[kind].subtract ? v < 0 : v <= max) ? 0xff : 0;
+        else
+            v = v < min ? min : v > max ? max : v;
+        r |= ((uint32_t)v & (uint32_t)(((uint64_t)1 << bits) - 1)) << n;
+    }
+    return r;
+}
+
 /* ARM ARM A2.2.1 AddWithCarry */
 static inline uint32_t ref_add(struct ref_state *s, uint8_t fset, uint32_t x, uint32_t y, uint8_t carry)
 {
@@ -236,18 +264,9 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             ref_def(s, i->d2, (uint32_t)(r >> 32));
             break;
         }
-        case IR_OP_UADD8:
-        case IR_OP_USUB8: {
-            uint32_t r = 0;
-            for (unsigned k = 0; k < 4; k++) {
-                unsigned x = a >> 8 * k & 0xff, y = bv >> 8 * k & 0xff;
-                bool carry = i->op == IR_OP_UADD8 ? x + y > 0xff : x >= y;
-                r |= (uint32_t)(uint8_t)(i->op == IR_OP_UADD8 ? x + y : x - y) << 8 * k;
-                s->state[i->imm + k] = carry ? 0 : 0xff;
-            }
-            ref_def(s, i->d, r);
+        case IR_OP_LANES:
+            ref_def(s, i->d, ref_lanes(s, i->imm2, i->imm, a, bv));
             break;
-        }
         case IR_OP_UDIV:
             ref_def(s, i->d, bv ? a / bv : 0);
             break;
