@@ -32,6 +32,7 @@ void signals_block(void)
     sigset_t s = taken();
     pthread_sigmask(SIG_BLOCK, &s, NULL);
     signal(SIGPIPE, SIG_IGN); /* a write says EPIPE */
+    signal(SIGXFSZ, SIG_IGN); /* and EFBIG */
 }
 
 void signals_unblock(void)

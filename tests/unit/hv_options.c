@@ -111,7 +111,7 @@ static void refusals(void **state UNUSED)
         {"-kernel k -M virtual", "virtual"},
         {"-kernel k -M virt,foo=1", "foo=1"},
         {"-kernel k -accel tcg", "tcg"},
-        {"-kernel k -drive file=x,format=raw", "-drive"},
+        {"-kernel k -drive file=x,format=vmdk", "vmdk"},
         {"-kernel k -netdev user", "id="},
         {"-kernel k -netdev bridge,id=n", "bridge"},
         {"-kernel k -netdev user,id=n,hostport=1", "hostport"},
