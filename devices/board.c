@@ -27,6 +27,7 @@ static const struct board_option {
 } board_options[] = {
     {"drive", NULL, "drive"},       {"netdev", "type", "network"}, {"nic", "type", "network"}, {"virtfs", "fsdriver", "shared folder"},
     {"chardev", "backend", "character device"},
+    {"fsdev", "fsdriver", "shared folder"},
     {"device", "driver", "device"},
 };
 

@@ -372,6 +372,7 @@ static const struct option_desc table[] = {
     {"nic", ARG_VALUE, set_nic, "TYPE[,KEY=VALUE]...", "add a network and its device in one", 0},
     {"virtfs", ARG_VALUE, set_board, "local,KEY=VALUE,...", "share a folder of the host; -virtfs help lists the keys", 0},
     {"chardev", ARG_VALUE, set_board, "TYPE,id=ID,KEY=VALUE,...", "a byte stream for a port of the virtio console; -chardev help lists types and keys", 0},
+    {"fsdev", ARG_VALUE, set_board, "local,KEY=VALUE,...", "a folder of the host for -device virtio-9p-device", 0},
     {"device", ARG_VALUE, set_board, "MODEL[,KEY=VALUE]...", "add a device; -device help lists models and keys", 0},
     {"monitor", ARG_VALUE, must_be_none, "none", "there is no monitor", 0},
     {"display", ARG_VALUE, must_be_none, "none", "there is no display", 0},
