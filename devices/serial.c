@@ -432,7 +432,7 @@ static int open_stdio(struct serial *s)
     s->in_fd = STDIN_FILENO;
     s->out_fd = STDOUT_FILENO;
     s->escapes = s->kind == SERIAL_MON_STDIO || isatty(STDIN_FILENO);
-    terminal_setup(s->kind == SERIAL_STDIO);
+    terminal_setup(TERMINAL_KEEP_OUTPUT | (s->kind == SERIAL_STDIO ? TERMINAL_KEEP_SIGNALS : 0));
     return 0;
 }
 

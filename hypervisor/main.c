@@ -2,18 +2,17 @@
  * main.c: armlet, from the command line to the exit code.
  *
  * Exit codes: 0 when the guest has powered itself off (or reset itself under -no-reboot, or run its number of instructions) and when the user ended it; 1 after an error,
- * which one sentence on stderr has named.
+ * which one sentence on stderr has named. `armlet run` has the exit codes of the command it runs (run/run.h).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <hypervisor/clock.h>
-#include <hypervisor/error.h>
-#include <hypervisor/log.h>
 #include <hypervisor/options.h>
-#include <hypervisor/signals.h>
-#include <hypervisor/stats.h>
+#include <hypervisor/run/run.h>
+#include <hypervisor/session.h>
 #include <hypervisor/vm.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /*
@@ -35,6 +34,8 @@ int main(int argc, char **argv)
 
     clock_begin();
     hold_standard_descriptors();
+    if (argc > 1 && !strcmp(argv[1], "run"))
+        return run_main(argc - 1, argv + 1);
     switch (options_parse(&options, argc, argv)) {
     case OPTIONS_DONE:
         return EXIT_SUCCESS;
@@ -44,18 +45,7 @@ int main(int argc, char **argv)
     case OPTIONS_RUN:
         break;
     }
-    int code = EXIT_FAILURE;
-    signals_block();
-    if (log_open(options.log_file) == 0) {
-        if (vm_create(&vm, &options) == 0) {
-            code = vm_run(&vm);
-            if (options.stats && vm.tsc_start)
-                stats_print(&vm, clock_scale(host_tsc() - vm.tsc_start, 1000000000ull, clock_tsc_hz()));
-        }
-        vm_destroy(&vm);
-        if (log_close() < 0)
-            code = EXIT_FAILURE;
-    }
+    int code = session_run(&vm, &options);
     options_free(&options);
     return code;
 }

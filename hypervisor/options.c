@@ -470,6 +470,16 @@ static const struct option_desc *find(const char *name, size_t n)
     return NULL;
 }
 
+int options_arity(const char *arg)
+{
+    const char *name = arg + (arg[0] == '-') + (arg[0] == '-' && arg[1] == '-');
+    const char *value = strchr(name, '=');
+    const struct option_desc *d = find(name, value ? (size_t)(value - name) : strlen(name));
+    if (arg[0] != '-' || !d)
+        return -1;
+    return d->arg == ARG_VALUE && !value;
+}
+
 enum options_result options_parse(struct options *o, int argc, char **argv)
 {
     *o = (struct options){

@@ -37,6 +37,7 @@ struct options {
     struct board_config board; /* -drive, -netdev, -nic, -virtfs, -device */
     const struct virtio_console_port *console_ports; /* of a virtio console that no option names (armlet run); the caller's */
     unsigned n_console_ports;                        /* 0: no such device */
+    struct run *run;                                 /* armlet run, which takes signals; NULL otherwise */
 };
 
 #define RAM_SIZE_DEFAULT     (512ull << 20)
@@ -55,6 +56,9 @@ enum options_result {
 /* Parse argv. Strings in *o point into argv or are owned by *o (options_free). */
 enum options_result options_parse(struct options *o, int argc, char **argv);
 void options_free(struct options *o);
+
+/* Does the option (with its dash) take the next argument as its value: 1, or 0; -1: there is no such option. */
+int options_arity(const char *arg);
 
 /* A size with suffix K, M, G or T (either case; without one: default_unit). False for anything else, also when it overflows. */
 bool options_parse_size(const char *text, uint64_t default_unit, uint64_t *out);

@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <hypervisor/error.h>
+#include <hypervisor/options.h>
+#include <hypervisor/run/run.h>
 #include <hypervisor/signals.h>
 #include <hypervisor/terminal.h>
 #include <hypervisor/vm.h>
@@ -24,6 +26,7 @@ static sigset_t taken(void)
     sigaddset(&s, SIGQUIT);
     sigaddset(&s, SIGTSTP);
     sigaddset(&s, SIGCONT);
+    sigaddset(&s, SIGWINCH);
     return s;
 }
 
@@ -83,8 +86,16 @@ static void signal_ready(void *arg, short revents UNUSED)
             break;
         case SIGCONT:
             terminal_enter();
+            if (vm->opt->run)
+                run_window_changed(vm->opt->run);
+            break;
+        case SIGWINCH:
+            if (vm->opt->run)
+                run_window_changed(vm->opt->run);
             break;
         default:
+            if (vm->opt->run && run_signal(vm->opt->run, (int)i.ssi_signo))
+                break;
             if (!atomic_load(&vm->quit))
                 say_sender(&i);
             vm_request_quit(vm, 0);

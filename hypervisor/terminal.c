@@ -12,7 +12,8 @@
 
 static struct termios saved;
 static atomic_bool raw;
-static bool keep_isig, have_saved;
+static unsigned keep_modes;
+static bool wanted, have_saved;
 
 static bool in_foreground(void)
 {
@@ -20,10 +21,11 @@ static bool in_foreground(void)
     return owner < 0 || owner == getpgrp();
 }
 
-void terminal_setup(bool keep_signals)
+void terminal_setup(unsigned keep)
 {
     static bool registered;
-    keep_isig = keep_signals;
+    keep_modes = keep;
+    wanted = true;
     if (!registered && atexit(terminal_restore) == 0)
         registered = true;
     /* from the background, tcsetattr() would stop the process at its end */
@@ -33,16 +35,19 @@ void terminal_setup(bool keep_signals)
 void terminal_enter(void)
 {
     struct termios t;
-    if (!isatty(STDIN_FILENO) || !in_foreground() || tcgetattr(STDIN_FILENO, &t) < 0)
+    if (!wanted || !isatty(STDIN_FILENO) || !in_foreground() || tcgetattr(STDIN_FILENO, &t) < 0)
         return;
     if (!have_saved) /* later the shell may hand us our own raw mode back */
         saved = t;
     have_saved = true;
     t = saved;
     t.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-    t.c_oflag |= OPOST; /* messages of the process itself end in a plain newline */
+    if (keep_modes & TERMINAL_KEEP_OUTPUT)
+        t.c_oflag |= OPOST; /* messages of the process itself end in a plain newline */
+    else
+        t.c_oflag &= ~(tcflag_t)OPOST;
     t.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN);
-    if (!keep_isig)
+    if (!(keep_modes & TERMINAL_KEEP_SIGNALS))
         t.c_lflag &= ~(tcflag_t)ISIG;
     t.c_cflag &= ~(tcflag_t)(CSIZE | PARENB);
     t.c_cflag |= CS8;

@@ -8,11 +8,14 @@
 
 #include <armlet/base.h>
 
-/* Prepare for standard input; keep_signals: Ctrl-C and Ctrl-Z still make signals. Raw mode itself is entered by terminal_enter(). */
-void terminal_setup(bool keep_signals);
+#define TERMINAL_KEEP_SIGNALS 1u /* Ctrl-C and Ctrl-Z still make signals */
+#define TERMINAL_KEEP_OUTPUT  2u /* a newline still returns the carriage */
 
-/* Enter raw mode if standard input is a terminal and armlet is in its foreground; remembers what to restore. Again after the
- * process was stopped and continued. */
+/* The guest uses standard input; what is kept of the terminal's own work in raw mode. Raw mode itself is entered by terminal_enter(). */
+void terminal_setup(unsigned keep);
+
+/* Enter raw mode if terminal_setup() was called, standard input is a terminal and armlet is in its foreground; remembers what to restore.
+ * Again after the process was stopped and continued. */
 void terminal_enter(void);
 
 /* Put the terminal back as it was found. Async-signal-safe; does nothing when it is not raw. */
