@@ -266,6 +266,10 @@ static void take_input(struct serial *s, const uint8_t *buf, size_t n)
         case ESCAPE_BREAK:
             s->port.line_break(s->port.ctx);
             break;
+        case ESCAPE_POWER:
+            if (s->host.power_button)
+                s->host.power_button(s->host.ctx);
+            break;
         case ESCAPE_STAMPS:
             pthread_mutex_lock(&s->lock);
             s->stamps = !s->stamps;

@@ -19,6 +19,7 @@ struct event_loop;
 struct serial_host {
     void *ctx;
     void (*quit)(void *ctx, int code); /* the user wants out (0), or the output cannot be written (1, already reported) */
+    void (*power_button)(void *ctx);   /* the user presses it; may be NULL */
 };
 
 /* What the backend tells the port; any thread. */

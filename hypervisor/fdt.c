@@ -54,6 +54,8 @@ void dt_cells(struct fdt_ctx *c, const char *property, const uint32_t *cells, si
 }
 #define CELLS(c, property, ...) dt_cells(c, property, (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
+void dt_node_begin(struct fdt_ctx *c, const char *name) { node(c, name); }
+
 void dt_device_begin(struct fdt_ctx *c, const char *name, uint64_t base, uint64_t size)
 {
     char full[64];

@@ -30,10 +30,14 @@ struct fdt_ctx {
     int error; /* first libfdt error, or 0 */
 };
 
+#define DT_PHANDLE_GPIO    0x8003u
+
+/* Open the node <name>. dt_device_end() closes nodes of both kinds. */
+void dt_node_begin(struct fdt_ctx *c, const char *name);
 /* Open the node <name>@<base> and give it `reg`. */
 void dt_device_begin(struct fdt_ctx *c, const char *name, uint64_t base, uint64_t size);
 int dt_device_end(struct fdt_ctx *c);
-/* A property of one or more NUL-terminated strings, size including the last NUL. */
+/* A property of one or more NUL-terminated strings, size including the last NUL; size 0: a property without value. */
 void dt_strings(struct fdt_ctx *c, const char *property, const char *value, size_t size);
 void dt_cells(struct fdt_ctx *c, const char *property, const uint32_t *cells, size_t n);
 /* interrupts = <SPI n flags> */

@@ -343,6 +343,32 @@ static int set_global(struct options *o UNUSED, const struct option_desc *d UNUS
     return -1;
 }
 
+static int set_monitor(struct options *o, const struct option_desc *d UNUSED, const char *value)
+{
+    free(o->monitor);
+    o->monitor = NULL;
+    if (!strcmp(value, "none"))
+        return 0;
+    const char *p = value + 5;
+    size_t n = strncmp(value, "unix:", 5) ? 0 : strcspn(p, ",");
+    if (!n) {
+        error_report("there is no monitor '%s'; -monitor takes none or unix:PATH,server,nowait", value);
+        return -1;
+    }
+    o->monitor = strndup(p, n);
+    if (!o->monitor) {
+        error_report("there is no memory for the command line");
+        return -1;
+    }
+    for (p += n + (p[n] == ','); *p;) {
+        if (!take_word(&p, "server") && !take_word(&p, "server=on") && !take_word(&p, "nowait") && !take_word(&p, "wait=off")) {
+            error_report("-monitor unix does not know '%s'; it takes server and nowait, and is so anyway", p);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int not_here(struct options *o UNUSED, const struct option_desc *d, const char *value UNUSED)
 {
     error_report("this build does not have QEMU's option -%s", d->name);
@@ -374,7 +400,7 @@ static const struct option_desc table[] = {
     {"chardev", ARG_VALUE, set_board, "TYPE,id=ID,KEY=VALUE,...", "a byte stream for a port of the virtio console; -chardev help lists types and keys", 0},
     {"fsdev", ARG_VALUE, set_board, "local,KEY=VALUE,...", "a folder of the host for -device virtio-9p-device", 0},
     {"device", ARG_VALUE, set_board, "MODEL[,KEY=VALUE]...", "add a device; -device help lists models and keys", 0},
-    {"monitor", ARG_VALUE, must_be_none, "none", "there is no monitor", 0},
+    {"monitor", ARG_VALUE, set_monitor, "none|unix:PATH", "a socket that takes system_powerdown, system_reset, quit [none]", 0},
     {"display", ARG_VALUE, must_be_none, "none", "there is no display", 0},
     {"no-reboot", ARG_NONE, set_true, "", "exit when the guest resets itself", FIELD(no_reboot)},
     {"d", ARG_VALUE, set_log, "ITEM,...", "log: in_asm, out_asm, exec, int, nochain", 0},
@@ -523,5 +549,7 @@ void options_free(struct options *o)
 {
     free(o->serial_path);
     o->serial_path = NULL;
+    free(o->monitor);
+    o->monitor = NULL;
     board_config_free(&o->board);
 }

@@ -26,6 +26,7 @@ struct options {
     char *serial_path;      /* FILE, UNIX */
     bool serial_server;     /* UNIX: listen instead of connecting */
     bool serial_nowait;     /* UNIX server: do not wait for the first client */
+    char *monitor;          /* path of the monitor's socket; NULL: no monitor */
     bool no_reboot;
     bool stats, count_insns;
     uint64_t max_insns;     /* 0: no limit */

@@ -70,6 +70,7 @@ const char escape_help_text[] = "\r\n"
                                 "C-a h    print this help\r\n"
                                 "C-a x    exit armlet\r\n"
                                 "C-a b    send break\r\n"
+                                "C-a p    press the power button\r\n"
                                 "C-a t    toggle console timestamps\r\n"
                                 "C-a C-a  sends C-a\r\n";
 
@@ -89,6 +90,8 @@ enum escape_action escape_feed(struct escape *e, unsigned char c)
         return ESCAPE_QUIT;
     case 'b':
         return ESCAPE_BREAK;
+    case 'p':
+        return ESCAPE_POWER;
     case 't':
         return ESCAPE_STAMPS;
     default:

@@ -32,6 +32,7 @@ enum escape_action {
     ESCAPE_HELP,
     ESCAPE_QUIT,
     ESCAPE_BREAK,   /* send a break on the line */
+    ESCAPE_POWER,   /* press the power button */
     ESCAPE_STAMPS,  /* switch time stamps on or off */
 };
 

@@ -3,12 +3,14 @@
  */
 #include <devices/pl011.h>
 #include <devices/pl031.h>
+#include <devices/pl061.h>
 #include <devices/serial.h>
 #include <errno.h>
 #include <hypervisor/accel.h>
 #include <hypervisor/clock.h>
 #include <hypervisor/error.h>
 #include <hypervisor/image.h>
+#include <hypervisor/monitor.h>
 #include <hypervisor/options.h>
 #include <hypervisor/signals.h>
 #include <hypervisor/terminal.h>
@@ -26,6 +28,8 @@
 #define PL011_SPI  1u
 #define PL031_BASE 0x09010000u
 #define PL031_SPI  2u
+#define PL061_BASE 0x09030000u
+#define PL061_SPI  7u
 
 #define STOP_GRACE_MS  3000 /* how long the translator may take to notice that it is to stop */
 #define DRAIN_SLICE_MS 200
@@ -83,6 +87,16 @@ void vm_request_quit(struct vm *vm, int code)
 }
 
 static void request_quit(void *ctx, int code) { vm_request_quit(ctx, code); }
+
+void vm_request_reset(struct vm *vm)
+{
+    atomic_store(&vm->reset, true);
+    wake_main(vm);
+}
+
+void vm_power_button(struct vm *vm) { pl061_power_button(vm->gpio); }
+
+static void power_button(void *ctx) { vm_power_button(ctx); }
 
 void vm_stopped(struct vm *vm, enum stop_reason reason)
 {
@@ -142,20 +156,24 @@ fail:
 
 static int create_devices(struct vm *vm)
 {
-    struct irq_line uart_irq = {set_spi, vm, PL011_SPI}, rtc_irq = {set_spi, vm, PL031_SPI};
+    struct irq_line uart_irq = {set_spi, vm, PL011_SPI}, rtc_irq = {set_spi, vm, PL031_SPI}, gpio_irq = {set_spi, vm, PL061_SPI};
 
-    vm->serial = serial_create(vm->opt, (struct serial_host){vm, request_quit});
+    vm->serial = serial_create(vm->opt, (struct serial_host){vm, request_quit, power_button});
     if (!vm->serial)
         return -1;
     vm->uart = pl011_create(uart_irq, vm->serial);
     vm->rtc = pl031_create(rtc_irq);
-    if (!vm->uart || !vm->rtc || bus_attach(&vm->bus, PL011_BASE, &pl011_desc, vm->uart) < 0 || bus_attach(&vm->bus, PL031_BASE, &pl031_desc, vm->rtc) < 0)
+    vm->gpio = pl061_create(gpio_irq);
+    if (!vm->uart || !vm->rtc || !vm->gpio || bus_attach(&vm->bus, PL011_BASE, &pl011_desc, vm->uart) < 0 ||
+        bus_attach(&vm->bus, PL031_BASE, &pl031_desc, vm->rtc) < 0 || bus_attach(&vm->bus, PL061_BASE, &pl061_desc, vm->gpio) < 0)
         return -1;
     if (!serial_start(vm->serial, &vm->loop, (struct serial_port){vm->uart, pl011_input, pl011_room, pl011_line_break}) ||
-        !pl031_start(vm->rtc, &vm->loop)) {
+        !pl031_start(vm->rtc, &vm->loop) || !pl061_start(vm->gpio, &vm->loop)) {
         error_report("there are more event sources than armlet was built for");
         return -1;
     }
+    if (vm->opt->monitor && !(vm->monitor = monitor_create(vm, vm->opt->monitor)))
+        return -1;
     vm->board = (struct board){.opt = vm->opt, .bus = &vm->bus, .loop = &vm->loop, .mem = &vm->mem, .irq = {set_spi, vm, 0}, .quit = request_quit, .quit_ctx = vm};
     return board_create(&vm->board);
 }
@@ -209,6 +227,8 @@ void vm_destroy(struct vm *vm)
     serial_destroy(vm->serial);
     pl011_destroy(vm->uart);
     pl031_destroy(vm->rtc);
+    pl061_destroy(vm->gpio);
+    monitor_destroy(vm->monitor);
     if (vm->shared)
         munmap(vm->shared, vm->shared_size);
     if (vm->ram)
@@ -281,7 +301,7 @@ static bool serve_events(struct vm *vm)
 {
     uint64_t asked = 0;
     while (!atomic_load(&vm->vcpu_done)) {
-        if (atomic_load(&vm->quit)) {
+        if (atomic_load(&vm->quit) || atomic_load(&vm->reset)) {
             if (!asked) {
                 asked = host_tsc();
                 serial_end(vm->serial, true);
@@ -319,6 +339,8 @@ static int boot_once(struct vm *vm)
         return -1;
     fill_shared(vm, &boot);
     vm->stop.valid = false;
+    atomic_store(&vm->reset, false);
+    serial_end(vm->serial, false);
     atomic_store(&vm->vcpu_done, false);
     if (vm->accel->create(vm) < 0)
         return -1;
@@ -371,7 +393,8 @@ int vm_run(struct vm *vm)
             code = 1;
             break;
         }
-        if (atomic_load(&vm->quit) || vm->stop.reason != STOP_RESET || vm->opt->no_reboot)
+        bool reset = vm->stop.reason == STOP_RESET || (vm->stop.reason == STOP_HOST && atomic_load(&vm->reset));
+        if (atomic_load(&vm->quit) || !reset || vm->opt->no_reboot)
             break;
     }
     drain(vm);

@@ -21,6 +21,8 @@ struct accel_ops;
 struct serial;
 struct pl011;
 struct pl031;
+struct pl061;
+struct monitor;
 
 struct vm {
     const struct options *opt;
@@ -43,6 +45,8 @@ struct vm {
     struct serial *serial;
     struct pl011 *uart;
     struct pl031 *rtc;
+    struct pl061 *gpio;
+    struct monitor *monitor; /* NULL: none */
     struct board board; /* what the command line has added */
 
     /* how the current run ended; written by the vCPU thread, read after it has been joined */
@@ -65,6 +69,7 @@ struct vm {
 
     atomic_bool quit_claimed; /* somebody is setting exit_code and quit */
     atomic_bool quit;         /* the process is to end: no reboot any more */
+    atomic_bool reset;        /* somebody wants the machine reset */
     atomic_int exit_code;     /* of the process, once quit is set */
     int event_fd;             /* eventfd: wakes the main thread's event loop */
     atomic_bool vcpu_done;    /* run() has returned */
@@ -89,6 +94,12 @@ void vm_set_spi(struct vm *vm, unsigned spi, bool level);
 
 /* Any thread: end the process with exit code `code` as soon as the vCPU has stopped. Says nothing. The first call's code wins. */
 void vm_request_quit(struct vm *vm, int code);
+
+/* Any thread: reset the machine (end it, with -no-reboot). */
+void vm_request_reset(struct vm *vm);
+
+/* Any thread: press the power button, which the guest's system takes as a wish to be shut down. */
+void vm_power_button(struct vm *vm);
 
 /* vCPU thread: the run is over, for this reason. */
 void vm_stopped(struct vm *vm, enum stop_reason reason);

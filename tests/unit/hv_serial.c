@@ -34,7 +34,7 @@ static void line_break(void *ctx UNUSED) {}
 void signals_block(void) {}
 void signals_unblock(void) {}
 
-static const struct serial_host host = {NULL, quit};
+static const struct serial_host host = {NULL, quit, NULL};
 static const struct serial_port port = {NULL, input, room, line_break};
 
 static void escape_keys(void **state UNUSED)
@@ -43,7 +43,7 @@ static void escape_keys(void **state UNUSED)
         const char *typed;
         enum escape_action last;
     } cases[] = {{"a", ESCAPE_PASS},      {"\x01", ESCAPE_NONE},  {"\x01x", ESCAPE_QUIT},  {"\x01h", ESCAPE_HELP}, {"\x01?", ESCAPE_HELP}, {"\x01" "b", ESCAPE_BREAK},
-                 {"\x01t", ESCAPE_STAMPS}, {"\x01z", ESCAPE_NONE}, {"\x01\x01", ESCAPE_PASS}, {"\x01\x01x", ESCAPE_PASS}, {"\x01zx", ESCAPE_PASS}};
+                 {"\x01t", ESCAPE_STAMPS}, {"\x01p", ESCAPE_POWER}, {"\x01z", ESCAPE_NONE}, {"\x01\x01", ESCAPE_PASS}, {"\x01\x01x", ESCAPE_PASS}, {"\x01zx", ESCAPE_PASS}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct escape e = {0};
         enum escape_action last = ESCAPE_NONE;
