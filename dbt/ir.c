@@ -46,10 +46,17 @@ static bool has_flex(unsigned op)
     return (op >= IR_OP_ADD && op <= IR_OP_MVN) || (op >= IR_OP_UXTB && op <= IR_OP_SXTH) || op == IR_OP_SETF;
 }
 
+static bool is_access(unsigned op)
+{
+    return op >= IR_OP_LD && op <= IR_OP_STX;
+}
+
 uint8_t ir_flags_read(const struct ir_insn *i)
 {
     uint8_t r = 0;
 
+    if (is_access(i->op))
+        return i->resume;
     switch (i->op) {
     case IR_OP_ADC:
     case IR_OP_SBC:
@@ -75,6 +82,25 @@ uint8_t ir_flags_read(const struct ir_insn *i)
     if (has_flex(i->op) && i->b != IR_NONE && i->shift == IR_RRX)
         r |= IR_C;
     return r;
+}
+
+uint8_t ir_cc_reads(enum ir_cc cc)
+{
+    return cc_reads[cc];
+}
+
+void ir_set_resume(struct ir_block *b, uint32_t from, uint8_t flags)
+{
+    bool any = false;
+
+    for (uint32_t k = from; k < b->n; k++) {
+        any |= is_access(b->insn[k].op);
+        if (b->insn[k].op != IR_OP_CALL)
+            flags |= ir_flags_read(&b->insn[k]);
+    }
+    for (uint32_t k = from; any && k < b->n; k++)
+        if (is_access(b->insn[k].op))
+            b->insn[k].resume = flags;
 }
 
 uint8_t ir_flags_defined(const struct ir_insn *i)

@@ -167,6 +167,7 @@ struct ir_insn {
     uint8_t cc;    /* enum ir_cc, where the op has one */
     uint8_t shift; /* enum ir_shift */
     uint8_t shamt;
+    uint8_t resume; /* of guest memory accesses: flags that must hold at a fault, see below */
     uint16_t mem;
     uint16_t d, d2, a, b;
     uint32_t imm, imm2;
@@ -200,8 +201,11 @@ void ir_flag_liveness(struct ir_block *b); /* clears fset bits nobody reads (see
 /*
  * Flags at faults: a fault or an asynchronous interrupt sees the architectural flags wherever some later instruction can
  * still read them; flags that are overwritten on every path before being read may hold stale values in the saved status
- * register. CALLs with IR_CALL_RAISE and IR_CALL_NORETURN count as reading all flags; memory ops do not.
+ * register. CALLs with IR_CALL_RAISE and IR_CALL_NORETURN count as reading all flags. Memory ops count as reading the flags in `resume`: those
+ * that the guest instruction itself reads, because it is executed again when the guest has served the fault.
  */
+uint8_t ir_cc_reads(enum ir_cc cc); /* flags a condition reads */
+void ir_set_resume(struct ir_block *b, uint32_t from, uint8_t flags); /* of the accesses from insn `from` on: `flags`, and what insns from there on read */
 
 /* Flags an instruction reads itself (conditions, carry in, ...), without those live behind an exit. */
 uint8_t ir_flags_read(const struct ir_insn *i);

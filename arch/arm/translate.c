@@ -499,6 +499,7 @@ static void translate_block(struct arm_translator *t)
             i.row->translate(t, &i);
         }
         track_alignment(t, from);
+        ir_set_resume(b, from, ir_cc_reads(t->cond));
         if (t->cond != IR_AL && !(flags & ROW_OWN_COND))
             apply_condition(t, &region, from, aligned);
 
