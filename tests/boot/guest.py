@@ -31,7 +31,7 @@ ROWS = {
 # Lines by which a kernel says that something went wrong.
 TROUBLE = re.compile(
     r"WARNING:|BUG:|Oops|Internal error|Call [Tt]race|Backtrace:|Unhandled|unhandled|undefined instruction|cut here|"
-    r"Kernel panic|soft lockup|hard LOCKUP|stall|hung task|bad mode|Bad page|Segmentation fault|segfault|SError|"
+    r"Kernel panic|soft lockup|hard LOCKUP|\bstall|hung task|bad mode|Bad page|Segmentation fault|segfault|SError|"
     r"Illegal instruction|Bus error|not syncing|irq \d+: nobody cared|clocksource.*unstable")
 
 
