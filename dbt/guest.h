@@ -31,6 +31,7 @@ struct guest_translation {
     uint8_t rights; /* GUEST_RIGHT_* for the regime's privilege */
     uint8_t ng;     /* 1: entry belongs to the regime's ASID */
     uint8_t device; /* memory type is Device or Strongly-ordered; RAM is treated as Normal memory whatever it says */
+    uint8_t attributes, shareability; /* as the guest architecture encodes them, for its own use */
 };
 
 /* The regime the CPU is in now. */

@@ -198,7 +198,9 @@ static int walk_long(const struct vcpu *v, const struct guest_regime *r, uint32_
         ap &= ~1u;
     simple.control &= ~MMU_AFE;
     t->ng = desc >> 11 & 1;
-    t->device = (mair >> 8 * (index & 3) & 0xf0) == 0;
+    t->attributes = (uint8_t)(mair >> 8 * (index & 3));
+    t->shareability = (uint8_t)BITS(desc, 9, 8);
+    t->device = (t->attributes & 0xf0) == 0;
     t->rights = (uint8_t)rights_of(&simple, ap << 1 | 1, (desc >> 54 & 1) || table_xn, (desc >> 53 & 1) || table_pxn);
     return 0;
 }
@@ -266,8 +268,10 @@ uint64_t arm_mmu_par(struct arm_cpu *c, uint32_t va, bool priv, bool write)
             return 1 | (fsr & 0x3f) << 1 | BIT(9) | BIT(11);
         return 1 | (fsr & 15) << 1 | (fsr >> 10 & 1) << 5 | (fsr >> 12 & 1) << 6;
     }
-    if (lpae)
-        return (t.pa & 0xfffffff000ull) | BIT(11) | BIT(9);
+    if (lpae) { /* what is not cacheable is outer shareable (B4.1.112) */
+        unsigned sh = t.device || t.attributes == 0x44 ? 2 : t.shareability;
+        return (uint64_t)t.attributes << 56 | (t.pa & 0xfffffff000ull) | BIT(11) | BIT(9) | sh << 7;
+    }
     if (t.lg2 == 24)
         return (t.pa & 0xff000000u) | (t.pa >> 16 & 0xff0000) | BIT(1);
     return t.pa & 0xfffff000u;

@@ -78,7 +78,7 @@ void expect_dabt(const char *name, uint32_t dfsr, uint32_t dfar)
 void expect_pabt(const char *name, uint32_t ifsr, uint32_t ifar)
 {
     expect_exception(name, VEC_PABT);
-    expect("    IFSR", last.ifsr & ~0xf0u, ifsr); /* bits 7:4 are UNKNOWN in the short format */
+    expect("    IFSR", last.ifsr & 0x200 ? last.ifsr : last.ifsr & ~0xf0u, ifsr); /* bits 7:4 are UNKNOWN in the short format */
     expect("    IFAR", last.ifar, ifar);
 }
 
