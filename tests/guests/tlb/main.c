@@ -190,6 +190,219 @@ static void test_asids(void)
     expect_none("ASIDs");
 }
 
+/* How the guest may say that one page has changed. */
+static void maintain(unsigned how, uint32_t va)
+{
+    uint32_t asid = MRC(0, c13, c0, 1) & 0xff;
+    DSB();
+    switch (how) {
+    case 0:
+        MCR(0, c8, c7, 1, va | asid); /* TLBIMVA */
+        break;
+    case 1:
+        MCR(0, c8, c7, 3, va); /* TLBIMVAA */
+        break;
+    case 2:
+        MCR(0, c8, c7, 2, asid); /* TLBIASID */
+        break;
+    case 3:
+        MCR(0, c8, c7, 0, 0); /* TLBIALL */
+        break;
+    case 4:
+        MCR(0, c8, c3, 1, va | asid); /* TLBIMVAIS */
+        break;
+    case 5:
+        MCR(0, c8, c3, 3, va); /* TLBIMVAAIS */
+        break;
+    case 6:
+        MCR(0, c8, c3, 2, asid); /* TLBIASIDIS */
+        break;
+    case 7:
+        MCR(0, c8, c3, 0, 0); /* TLBIALLIS */
+        break;
+    case 8: /* both halves */
+        MCR(0, c8, c5, 1, va | asid);
+        MCR(0, c8, c6, 1, va | asid);
+        break;
+    case 9:
+        MCR(0, c8, c5, 2, asid);
+        MCR(0, c8, c6, 2, asid);
+        break;
+    case 10:
+        MCR(0, c8, c5, 0, 0);
+        MCR(0, c8, c6, 0, 0);
+        break;
+    }
+    MCR(0, c7, c5, 6, 0);
+    DSB();
+    ISB();
+}
+#define MAINTENANCE 11u
+
+static bool by_asid(unsigned how) /* global entries stay */
+{
+    return how == 2 || how == 6 || how == 9;
+}
+
+/* Code that runs from one page into another: by a branch, by falling through, and by a T32 instruction of which each page holds a half. */
+static void test_linked_pages(void)
+{
+    enum { BRANCHING, FALLING, HALF };
+    for (unsigned n = 0; n < 8; n++) {
+        uint32_t at = page(0xc0 + n);
+        REG32(at) = 0xe3000000 | n;             /* movw r0, #n */
+        REG32(at + 4) = 0xe12fff1e;             /* bx lr */
+        REG32(page(0xd0 + n)) = n | 0x47700000; /* second half: #n; bx lr */
+    }
+    REG32(page(0xe0)) = 0xea0003fe;         /* b to the next page */
+    REG32(page(0xe0) + 0xff8) = 0xe1a00000; /* nop, nop */
+    REG32(page(0xe0) + 0xffc) = 0xe1a00000;
+    REG32(page(0xe1) + 0xffc) = 0xf04fbf00; /* nop; mov.w r0, ... */
+    ICIALLU();
+    SET_ASID(1);
+    for (unsigned how = 0; how < MAINTENANCE; how++) {
+        uint32_t wrong = 0;
+        for (unsigned i = 0; i < 24; i++) {
+            unsigned kind = i % 3, n = (i * 5 + how) & 7;
+            map(l2_table, 8 + 2 * kind, kind == HALF ? 0xe1 : 0xe0, PAGE_NG);
+            map(l2_table, 9 + 2 * kind, (kind == HALF ? 0xd0 : 0xc0) + n, PAGE_NG);
+            maintain(how, TEST_VA + 0x8000 + 0x2000 * kind);
+            maintain(how, TEST_VA + 0x9000 + 0x2000 * kind);
+            uint32_t entry = TEST_VA + 0x8000 + 0x2000 * kind + (kind == BRANCHING ? 0 : kind == FALLING ? 0xff8 : 0xffd);
+            for (unsigned k = 0; k < 3; k++)
+                wrong += call(entry) != n;
+            /* now only the second page */
+            n = (n + 1) & 7;
+            map(l2_table, 9 + 2 * kind, (kind == HALF ? 0xd0 : 0xc0) + n, PAGE_NG);
+            maintain(how, TEST_VA + 0x9000 + 0x2000 * kind);
+            wrong += call(entry) != n;
+            /* and gone: the fetch of it aborts */
+            l2_table[9 + 2 * kind] = 0;
+            maintain(how, TEST_VA + 0x9000 + 0x2000 * kind);
+            last.count = 0;
+            call(entry);
+            wrong += last.count != 1 || last.vector != VEC_PABT || last.ifar != TEST_VA + 0x9000 + 0x2000 * kind;
+        }
+        print_hex("linked pages, maintenance", how);
+        expect("  wrong", wrong, 0);
+    }
+    last.count = 0;
+    for (unsigned i = 0; i < 16; i++)
+        l2_table[i] = 0;
+    SET_ASID(0);
+    TLBIALL();
+}
+
+/* Every kind of entry is gone, then made anew (break before make); between the two nothing may be there. */
+static void test_break_before_make(void)
+{
+    uint32_t wrong = 0;
+    for (unsigned how = 0; how < MAINTENANCE; how++) {
+        for (unsigned i = 0; i < 6; i++) {
+            unsigned n = how * 6 + i;
+            l2_table[3] = 0;
+            maintain(how, TEST_VA + 0x3000);
+            last.count = 0;
+            read32(TEST_VA + 0x3000);
+            write32(TEST_VA + 0x3000, 1);
+            wrong += last.count != 2;
+            map(l2_table, 3, n, i & 1 || by_asid(how) ? PAGE_NG : 0);
+            DSB(); /* no maintenance: nothing is kept of what was not there */
+            ISB();
+            wrong += read32(TEST_VA + 0x3000) != n;
+            wrong += call(TEST_VA + 0x3004) != n;
+        }
+    }
+    last.count = 0;
+    expect("break before make", wrong, 0);
+    l2_table[3] = 0;
+    TLBIALL();
+}
+
+/* Rights taken away and given, seen by both privileges, whoever has used the page before. */
+static uint32_t user_store(uint32_t va)
+{
+    write32(va + 0x40, va);
+    return 0;
+}
+static void test_rights(void)
+{
+    static const uint8_t aps[] = {3, 1, 2, 3, 7, 5, 0, 3, 5, 3, 0, 2, 7, 1};
+    static const uint8_t want[8] = {0, 0x03, 0x17, 0x3f, 0, 0x01, 0x15, 0x15};
+    uint32_t wrong = 0;
+    for (unsigned how = 0; how < MAINTENANCE; how++) {
+        for (unsigned i = 0; i < sizeof(aps); i++) {
+            if (i == 0) { /* from the other kind of entry by maintenance that covers both */
+                l2_table[4] = 0;
+                maintain(3, 0);
+            }
+            l2_table[4] = SMALL(page(4), aps[i], SMALL_NORMAL | (i & 1 || by_asid(how) ? PAGE_NG : 0));
+            maintain(how, TEST_VA + 0x4000);
+            wrong += rights(TEST_VA + 0x4040) != want[aps[i]];
+        }
+    }
+    expect("rights changed", wrong, 0);
+    /* Lazily: the entry allows writing, with no maintenance yet; the abort that may still come is served by maintenance. */
+    uint32_t lost = 0;
+    for (unsigned i = 0; i < 50; i++) {
+        l2_table[4] = SMALL(page(4), 2 + 5 * (i & 1), SMALL_NORMAL); /* read-only for user mode */
+        TLBIMVA(TEST_VA + 0x4000);
+        in_user(user_read, TEST_VA + 0x4000);
+        l2_table[4] = SMALL(page(4), 3, SMALL_NORMAL);
+        DSB();
+        last.count = 0;
+        REG32(page(4) + 0x40) = 0;
+        in_user(user_store, TEST_VA + 0x4000);
+        if (last.count) {
+            TLBIMVA(TEST_VA + 0x4000);
+            in_user(user_store, TEST_VA + 0x4000);
+            lost += last.count > 1;
+        }
+        lost += REG32(page(4) + 0x40) != TEST_VA + 0x4000;
+    }
+    expect("made writable lazily", lost, 0);
+    last.count = 0;
+    l2_table[4] = 0;
+    TLBIALL();
+}
+
+/* Large pages and supersections go by any address in them, and by any of their entries. */
+static void test_large(void)
+{
+    uint32_t wrong = 0;
+    for (unsigned i = 0; i < 8; i++)
+        for (unsigned k = 0; k < 16; k++)
+            REG32(PLAYGROUND + 0x800000 + i * 0x10000 + k * 0x1000) = i * 16 + k;
+    for (unsigned i = 0; i < 32; i++) {
+        unsigned n = i * 3 & 7;
+        for (unsigned k = 0; k < 16; k++)
+            l2_table[16 + k] = LARGE(PLAYGROUND + 0x800000 + n * 0x10000, 3, LARGE_NORMAL);
+        maintain(i % MAINTENANCE, TEST_VA + 0x10000 + (i * 7 & 15) * 0x1000);
+        for (unsigned k = 0; k < 16; k++)
+            wrong += read32(TEST_VA + 0x10000 + k * 0x1000) != n * 16 + k;
+    }
+    expect("large pages", wrong, 0);
+    for (unsigned k = 0; k < 16; k++)
+        l2_table[16 + k] = 0;
+    TLBIALL();
+    wrong = 0;
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned k = 0; k < 16; k++)
+            REG32(PLAYGROUND + 0x2000000 * (i & 1) + k * 0x100000 + 0x40000) = (i & 1) * 16 + k;
+    for (unsigned i = 0; i < 22; i++) {
+        for (unsigned k = 0; k < 16; k++)
+            l1_table[(TEST_VA >> 20) + 16 + k] = (PLAYGROUND + 0x2000000 * (i & 1)) | 2 | 1u << 18 | 3u << 10 | SECTION_NORMAL;
+        maintain(i % MAINTENANCE, TEST_VA + 0x1000000 + (i * 7 & 15) * 0x100000 + 0x5000);
+        for (unsigned k = 0; k < 16; k++)
+            wrong += read32(TEST_VA + 0x1000000 + k * 0x100000 + 0x40000) != (i & 1) * 16 + k;
+    }
+    expect("supersections", wrong, 0);
+    for (unsigned k = 0; k < 16; k++)
+        l1_table[(TEST_VA >> 20) + 16 + k] = 0;
+    TLBIALL();
+    expect_none("large");
+}
+
 /* Many address spaces in turn: more than a machine may keep. */
 static void test_many_spaces(void)
 {
@@ -218,4 +431,8 @@ void guest_main(void)
     test_all();
     test_asids();
     test_many_spaces();
+    test_linked_pages();
+    test_break_before_make();
+    test_rights();
+    test_large();
 }
