@@ -113,6 +113,151 @@ static void test_without_maintenance(void)
     expect("new after maintenance", call(CODE + 0x3000), 49);
 }
 
+/* Every kind of store that can change code, to the two instructions at `at` (MOVW r0, BX LR), of which `word` is the first. */
+#define VIA(insns, ...)                                                                                                                    \
+    __asm__ volatile(".arch armv7ve\n .fpu neon-vfpv4\n .arch_extension mp\n" insns                                                        \
+                     :                                                                                                                     \
+                     : "r"(at), "r"(word), ##__VA_ARGS__                                                                                   \
+                     : "r2", "r3", "r4", "r5", "r12", "cc", "memory")
+static void store_by(unsigned kind, uint32_t at, uint32_t word)
+{
+    switch (kind) {
+    case 0:
+        VIA("str %1, [%0]");
+        break;
+    case 1:
+        VIA("strh %1, [%0]\n lsr r2, %1, #16\n strh r2, [%0, #2]");
+        break;
+    case 2:
+        VIA("strb %1, [%0]\n lsr r2, %1, #8\n strb r2, [%0, #1]");
+        break;
+    case 3:
+        VIA("mov r2, %1\n ldr r3, [%0, #4]\n strd r2, r3, [%0]");
+        break;
+    case 4:
+        VIA("mov r2, %1\n ldr r3, [%0, #4]\n stm %0, {r2, r3}");
+        break;
+    case 5:
+        VIA("1: ldrex r2, [%0]\n strex r3, %1, [%0]\n cmp r3, #0\n bne 1b");
+        break;
+    case 6:
+        VIA("mov r2, %1\n ldr r3, [%0, #4]\n 1: ldrexd r4, r5, [%0]\n strexd r12, r2, r3, [%0]\n cmp r12, #0\n bne 1b");
+        break;
+    case 7:
+        VIA("strt %1, [%0]"); /* by user mode's rights */
+        break;
+    case 8:
+        VIA("vmov.32 d0[0], %1\n ldr r2, [%0, #4]\n vmov.32 d0[1], r2\n vstr d0, [%0]");
+        break;
+    case 9:
+        VIA("vmov s0, %1\n vstr s0, [%0]");
+        break;
+    case 10:
+        VIA("vdup.32 d0, %1\n vst1.32 {d0[0]}, [%0]");
+        break;
+    case 11: /* four words, the last two as they are */
+        VIA("vld1.32 {d0, d1}, [%0]\n vmov.32 d0[0], %1\n vst1.32 {d0, d1}, [%0]");
+        break;
+    case 12: /* begins before it */
+        VIA("sub r12, %0, #8\n vldm r12, {d0-d3}\n vmov.32 d1[0], %1\n vstm r12, {d0-d3}");
+        break;
+    case 13: /* unaligned: two bytes before, then two from the middle */
+        VIA("ldrh r2, [%0, #-2]\n orr r2, r2, %1, lsl #16\n str r2, [%0, #-2]\n ldrh r3, [%0, #4]\n lsr r2, %1, #16\n orr r2, r2, r3, lsl "
+            "#16\n str r2, [%0, #2]");
+        break;
+    case 14:
+        VIA("setend be\n rev r2, %1\n str r2, [%0]\n setend le");
+        break;
+    case 15:
+        VIA("swp r2, %1, [%0]");
+        break;
+    case 16:
+        VIA("push {r6}\n mov r6, sp\n add r2, %0, #4\n mov r3, %1\n mov sp, r2\n push {r3}\n mov sp, r6\n pop {r6}");
+        break;
+    }
+}
+#define STORES 17u
+
+static void test_stores(void)
+{
+    for (unsigned place = 0; place < 2; place++) {
+        uint32_t at = place ? CODE + 0x7000 : CODE + 0x6800; /* the first instruction of a page: stores from before it cross into code */
+        for (unsigned kind = 0; kind < STORES; kind++) {
+            uint32_t wrong = 0, alias_wrong = 0;
+            REG32(at - 8) = REG32(at - 4) = 0xe1a00000;
+            put(at, 0xfff);
+            put(at + 8, 0);
+            ICIALLU();
+            for (unsigned i = 0; i < 12; i++) {
+                wrong += call(at) != (i ? i - 1 : 0xfff); /* as code, and linked */
+                store_by(kind, i & 1 ? at : at - CODE + ALIAS, MOVW(i));
+                clean(at);
+                wrong += call(at) != i;
+                alias_wrong += call(at - CODE + ALIAS) != i;
+            }
+            print_hex(place ? "first of a page, store" : "store", kind);
+            expect("  wrong", wrong, 0);
+            expect("  wrong through the alias", alias_wrong, 0);
+        }
+    }
+}
+
+/* Three names of one page, two executed in turn, one of them by user mode, written by any of them. */
+static void test_aliases(void)
+{
+    static uint32_t l2[256] __attribute__((aligned(1024)));
+    const uint32_t names[3] = {CODE + 0x9000, ALIAS + 0x9000, 0x90000000u};
+    uint32_t wrong = 0;
+
+    l1_table[0x900] = (uint32_t)(uintptr_t)l2 | 1;
+    l2[0] = SMALL(CODE + 0x9000, 3, SMALL_NORMAL | PAGE_NG);
+    TLBIALL();
+    for (unsigned i = 0; i < 90; i++) {
+        uint32_t w = names[i % 3], a = names[i / 3 % 3], b = names[(i / 3 + 1) % 3];
+        put(w + 0x20, i);
+        put(w + 0x40, i + 1000);
+        if (i & 1) {
+            clean(w + 0x20); /* by the name it was written by */
+            clean(w + 0x40);
+        } else {
+            clean(b + 0x20); /* by another one: instruction caches are physically tagged here (CTR.L1Ip) */
+            clean(b + 0x40);
+        }
+        wrong += call(a + 0x20) != i;
+        wrong += in_user(call, b + 0x20) != i;
+        wrong += call(b + 0x40) != i + 1000;
+        wrong += in_user(call, a + 0x40) != i + 1000;
+    }
+    expect("three names of one page", wrong, 0);
+    l1_table[0x900] = 0;
+    TLBIALL();
+}
+
+/* A function that writes beside itself on each call, in its own page, and one that changes the instruction after the next (with
+ * maintenance). */
+extern uint32_t beside(uint32_t), beside_count[];
+__asm__(".pushsection .data\n.balign 4096\n.arm\n.global beside, beside_count\nbeside:\n"
+        " adr r1, beside_count\n1: ldr r2, [r1]\n add r2, r2, #1\n str r2, [r1]\n subs r0, r0, #1\n bne 1b\n mov r0, r2\n bx lr\n"
+        "beside_count: .word 0\n.popsection");
+extern uint32_t thumb_modify(uint32_t);
+__asm__(".pushsection .text\n.balign 4096\n.syntax unified\n.thumb\n.thumb_func\n.global thumb_modify\nthumb_modify:\n"
+        " push {r4, lr}\n movs r4, #0\n movw r3, #0x3400\n" /* adds r4, #imm */
+        "1: orr.w r1, r3, r0\n adr r2, 2f\n strh r1, [r2]\n dsb\n mcr p15, 0, r2, c7, c11, 1\n dsb\n mcr p15, 0, r2, c7, c5, 1\n"
+        " mcr p15, 0, r0, c7, c5, 6\n dsb\n isb\n b.n 2f\n.balign 4\n"
+        "2: nop\n subs r0, #1\n bne 1b\n mov r0, r4\n pop {r4, pc}\n.balign 4096\n.arm\n.popsection");
+
+static void test_own_page(void)
+{
+    uint32_t sum = 0, wrong = 0;
+    for (unsigned i = 1; i <= 40; i++) {
+        sum += i * 7;
+        wrong += beside(i * 7) != sum;
+    }
+    expect("a function that counts in its own page", wrong, 0);
+    expect("T32 code that changes itself", thumb_modify(20), 210);
+    expect("  again", thumb_modify(30), 465);
+}
+
 void guest_main(void)
 {
     mmu_on_short();
@@ -123,5 +268,12 @@ void guest_main(void)
     expect("self-modifying loop again", self_modify(10), 55);
     test_remap();
     test_without_maintenance();
+    l1_table[ALIAS >> 20] = SECTION(PLAYGROUND, 3, 0, SECTION_NORMAL);
+    TLBIALL();
+    vfp_on();
+    sctlr_change(SCTLR_SW, 0);
+    test_stores();
+    test_aliases();
+    test_own_page();
     expect_none("code");
 }
