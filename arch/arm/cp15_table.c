@@ -17,7 +17,17 @@ static void write_and_switch(struct arm_cpu *c, uint32_t *field, uint64_t value)
 
 static void dacr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { write_and_switch(c, &c->cp15.dacr, value); }
 static void contextidr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { write_and_switch(c, &c->cp15.contextidr, value); }
-static void sctlr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { write_and_switch(c, &c->cp15.sctlr, value); }
+
+/* What a Cortex-A15 lets be written (TRM 4.3.27); the other bits read as at reset. */
+#define SCTLR_WRITABLE 0x72183c27u /* TE AFE TRE EE UWXN WXN V I Z SW CP15BEN C A M */
+#define SCTLR_RESET    0x00c50078u
+#define SCTLR_CP15BEN  BIT(5)
+
+static void sctlr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value)
+{
+    write_and_switch(c, &c->cp15.sctlr, (value & SCTLR_WRITABLE) | (SCTLR_RESET & ~SCTLR_WRITABLE));
+}
+
 /* Without Security Extensions the short format has no PD0 and PD1; reserved bits of the long format are zero. */
 static void ttbcr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value)
 {
@@ -52,7 +62,13 @@ static uint64_t par_read(struct arm_cpu *c, uint32_t key) { return key & 1u << 2
 static void ats_write(struct arm_cpu *c, uint32_t key, uint64_t va)
 {
     unsigned opc2 = key & 7; /* privileged read, write, unprivileged read, write */
-    c->cp15.par = arm_mmu_par(c, (uint32_t)va, !(opc2 & 2), opc2 & 1);
+    int fault = arm_mmu_par(c, (uint32_t)va, !(opc2 & 2), opc2 & 1, &c->cp15.par);
+
+    if (fault) { /* no answer: taken as a data abort, as by a write (B3.13.3) */
+        guest_raise_abort(&c->v, (uint32_t)va, GUEST_WRITE, fault);
+        c->v.exit_reason = VCPU_EXIT_RAISED;
+        host_unwind(&c->v);
+    }
 }
 
 /* --- maintenance --- */
@@ -73,7 +89,19 @@ static uint64_t ccsidr_read(struct arm_cpu *c, uint32_t key UNUSED)
 
 static void csselr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { c->cp15.csselr = value & 15; }
 
-static void dsb_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value UNUSED) { engine_tlb_barrier(&c->v); }
+/* Barriers as CP15 writes are undefined while SCTLR.CP15BEN is 0. */
+static void barrier_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value UNUSED)
+{
+    if (!(c->cp15.sctlr & SCTLR_CP15BEN))
+        arm_cp_undefined(c);
+}
+
+static void dsb_write(struct arm_cpu *c, uint32_t key, uint64_t value)
+{
+    barrier_write(c, key, value);
+    engine_tlb_barrier(&c->v);
+}
+
 static void wfi_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value UNUSED) { arm_wait_for_interrupt(c); }
 
 /* Only the fields of coprocessors 10 and 11 and the Advanced SIMD and D32 disable bits are there; the rest is RAZ/WI. */
@@ -202,6 +230,18 @@ static bool cycles_run(const struct arm_cpu *c) { return (c->cp15.pmcr & PMCR_E)
 static uint64_t ccnt(const struct arm_cpu *c) { return c->cp15.pmccntr_base + (cycles_run(c) ? cycles(c) : 0); }
 static void ccnt_set(struct arm_cpu *c, uint64_t value) { c->cp15.pmccntr_base = value - (cycles_run(c) ? cycles(c) : 0); }
 
+/* The counter has 32 bits: what goes beyond is an overflow. */
+static uint32_t ccnt_now(struct arm_cpu *c)
+{
+    uint64_t now = ccnt(c);
+
+    if (now >> 32) {
+        c->cp15.pmovsr |= PMCNTEN_C;
+        ccnt_set(c, (uint32_t)now);
+    }
+    return (uint32_t)now;
+}
+
 static uint64_t pmcr_read(struct arm_cpu *c, uint32_t key UNUSED)
 {
     pmu_right(c);
@@ -211,7 +251,7 @@ static uint64_t pmcr_read(struct arm_cpu *c, uint32_t key UNUSED)
 static void pmcr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value)
 {
     pmu_right(c);
-    uint64_t now = ccnt(c);
+    uint64_t now = ccnt_now(c);
     c->cp15.pmcr = value & 0x39;
     ccnt_set(c, value & PMCR_C ? 0 : now);
 }
@@ -225,7 +265,7 @@ static uint64_t pmcnten_read(struct arm_cpu *c, uint32_t key UNUSED)
 static void pmcnten_write(struct arm_cpu *c, uint32_t key, uint64_t value)
 {
     pmu_right(c);
-    uint64_t now = ccnt(c);
+    uint64_t now = ccnt_now(c);
     if (key & 1) /* PMCNTENSET */
         c->cp15.pmcnten |= value & PMCNTEN_C;
     else
@@ -236,14 +276,34 @@ static void pmcnten_write(struct arm_cpu *c, uint32_t key, uint64_t value)
 static uint64_t pmccntr_read(struct arm_cpu *c, uint32_t key UNUSED)
 {
     pmu_right(c);
-    return (uint32_t)ccnt(c);
+    return ccnt_now(c);
 }
 
 static void pmccntr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value)
 {
     pmu_right(c);
+    ccnt_now(c);
     ccnt_set(c, value);
 }
+
+static uint64_t pmovs_read(struct arm_cpu *c, uint32_t key UNUSED)
+{
+    pmu_right(c);
+    ccnt_now(c);
+    return c->cp15.pmovsr;
+}
+
+static void pmovs_write(struct arm_cpu *c, uint32_t key, uint64_t value)
+{
+    pmu_right(c);
+    ccnt_now(c);
+    if (key >> 4 & 2) /* c14: PMOVSSET */
+        c->cp15.pmovsr |= value & PMCNTEN_C;
+    else
+        c->cp15.pmovsr &= ~(uint32_t)value;
+}
+
+static void pmuserenr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { c->cp15.pmuserenr = value & 1; }
 
 static uint64_t pm_zero_read(struct arm_cpu *c, uint32_t key UNUSED)
 {
@@ -279,6 +339,27 @@ static uint32_t *dbg_reg(struct arm_cpu *c, uint32_t key) { return &c->cp15.dbg[
 static uint64_t dbg_read(struct arm_cpu *c, uint32_t key) { return *dbg_reg(c, key); }
 static void dbg_write(struct arm_cpu *c, uint32_t key, uint64_t value) { *dbg_reg(c, key) = (uint32_t)value; }
 static uint64_t oslsr_read(struct arm_cpu *c, uint32_t key UNUSED) { return 8 | (uint64_t)c->cp15.os_lock << 1; }
+/* ThumbEE configuration: TEECR.XED keeps user mode from TEEHBR; there is no ThumbEE state to enter. */
+static void teecr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { c->cp15.teecr = value & 1; }
+
+static void teehbr_right(struct arm_cpu *c)
+{
+    if (c->mode == ARM_USR && (c->cp15.teecr & 1))
+        arm_cp_undefined(c);
+}
+
+static uint64_t teehbr_read(struct arm_cpu *c, uint32_t key UNUSED)
+{
+    teehbr_right(c);
+    return c->cp15.teehbr;
+}
+
+static void teehbr_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value)
+{
+    teehbr_right(c);
+    c->cp15.teehbr = (uint32_t)value & ~3u;
+}
+
 static void oslar_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) { c->cp15.os_lock = value == 0xc5acce55; }
 
 #define RW (CP_R | CP_W)
@@ -286,6 +367,8 @@ static void oslar_write(struct arm_cpu *c, uint32_t key UNUSED, uint64_t value) 
 #define FIELD(name) .field = ARM_OFF(cp15.name)
 #define C15(opc1, crn, crm, opc2) .key = CP_KEY(15, opc1, crn, crm, opc2)
 #define ID(opc1, crn, crm, opc2, v) {C15(opc1, crn, crm, opc2), .access = CP_R, .value = (v)}
+#define ID_ZERO(crm) ID(0, 0, crm, 0, 0), ID(0, 0, crm, 1, 0), ID(0, 0, crm, 2, 0), ID(0, 0, crm, 3, 0), ID(0, 0, crm, 4, 0), ID(0, 0, crm, 5, 0), \
+        ID(0, 0, crm, 6, 0), ID(0, 0, crm, 7, 0)
 #define NOP_W(crn, crm, opc2) {C15(0, crn, crm, opc2), .access = CP_W, .nop = true}
 #define TLB_ROWS(crm)                                                                                                                                \
     {C15(0, 8, crm, 0), .access = CP_W, .write = tlb_all}, {C15(0, 8, crm, 1), .access = CP_W, .write = tlb_va},                                     \
@@ -342,7 +425,7 @@ const struct cp_row arm_cp_rows[] = {
     {C15(0, 10, 3, 1), .access = RW, FIELD(amair1)},
     {C15(0, 12, 0, 0), .access = RW, FIELD(vbar), .write = vbar_write},
     {C15(0, 12, 1, 0), .access = CP_R, .read = isr_read},
-    {C15(0, 13, 0, 0), .access = RW, FIELD(fcseidr)},
+    {C15(0, 13, 0, 0), .access = RW, .nop = true}, /* FCSEIDR: no FCSE */
     {C15(1, 9, 0, 2), .access = RW, FIELD(l2ctlr)},
     {C15(1, 9, 0, 3), .access = RW, FIELD(l2ectlr)},
     {C15(4, 15, 0, 0), .access = CP_R, .value = GUEST_GICD_BASE}, /* CBAR */
@@ -357,9 +440,9 @@ const struct cp_row arm_cp_rows[] = {
 
     /* caches and barriers: memory is coherent, only instruction caches matter */
     {C15(0, 7, 0, 4), .access = CP_W, .end = true, .write = wfi_write},
-    {C15(0, 7, 5, 4), .access = CP_W | CP_UW, .end = true},  /* CP15ISB */
-    {C15(0, 7, 10, 4), .access = CP_W | CP_UW, .write = dsb_write}, /* CP15DSB */
-    {C15(0, 7, 10, 5), .access = CP_W | CP_UW, .nop = true}, /* CP15DMB */
+    {C15(0, 7, 5, 4), .access = CP_W | CP_UW, .end = true, .write = barrier_write}, /* CP15ISB */
+    {C15(0, 7, 10, 4), .access = CP_W | CP_UW, .write = dsb_write},                  /* CP15DSB */
+    {C15(0, 7, 10, 5), .access = CP_W | CP_UW, .write = barrier_write},              /* CP15DMB */
     NOP_W(7, 1, 6),  /* BPIALLIS */
     NOP_W(7, 5, 6),  /* BPIALL */
     NOP_W(7, 5, 7),  /* BPIMVA */
@@ -408,7 +491,7 @@ const struct cp_row arm_cp_rows[] = {
     {C15(0, 9, 12, 0), .access = ALL, .read = pmcr_read, .write = pmcr_write},
     {C15(0, 9, 12, 1), .access = ALL, .read = pmcnten_read, .write = pmcnten_write},
     {C15(0, 9, 12, 2), .access = ALL, .read = pmcnten_read, .write = pmcnten_write},
-    {C15(0, 9, 12, 3), .access = ALL, .read = pm_zero_read, .write = pm_ignore_write}, /* PMOVSR */
+    {C15(0, 9, 12, 3), .access = ALL, .read = pmovs_read, .write = pmovs_write}, /* PMOVSR */
     {C15(0, 9, 12, 4), .access = CP_W | CP_UW, .write = pm_ignore_write},              /* PMSWINC */
     {C15(0, 9, 12, 5), .access = ALL, .read = pmselr_read, .write = pmselr_write},
     {C15(0, 9, 12, 6), .access = CP_R | CP_UR, .read = pm_zero_read}, /* PMCEID0 */
@@ -416,10 +499,10 @@ const struct cp_row arm_cp_rows[] = {
     {C15(0, 9, 13, 0), .access = ALL, .read = pmccntr_read, .write = pmccntr_write},
     {C15(0, 9, 13, 1), .access = ALL, .read = pm_zero_read, .write = pm_ignore_write}, /* PMXEVTYPER */
     {C15(0, 9, 13, 2), .access = ALL, .read = pm_zero_read, .write = pm_ignore_write}, /* PMXEVCNTR */
-    {C15(0, 9, 14, 0), .access = RW | CP_UR, FIELD(pmuserenr)},
+    {C15(0, 9, 14, 0), .access = RW | CP_UR, FIELD(pmuserenr), .write = pmuserenr_write},
     {C15(0, 9, 14, 1), .access = RW, FIELD(pminten), .write = pminten_write},
     {C15(0, 9, 14, 2), .access = RW, FIELD(pminten), .write = pminten_write},
-    {C15(0, 9, 14, 3), .access = RW, .read = pm_zero_read, .write = pm_ignore_write}, /* PMOVSSET */
+    {C15(0, 9, 14, 3), .access = RW, .read = pmovs_read, .write = pmovs_write}, /* PMOVSSET */
 
     /* debug (CP14) */
     {.key = CP_KEY(14, 0, 0, 0, 0), .access = CP_R | CP_UR, .value = 0}, /* DBGDIDR: no breakpoints or watchpoints */
@@ -440,13 +523,16 @@ const struct cp_row arm_cp_rows[] = {
     {.key = CP_KEY(14, 7, 0, 0, 0), .access = CP_R, .value = 0}, /* JIDR: trivial Jazelle */
     {.key = CP_KEY(14, 7, 2, 0, 0), .access = RW, .nop = true},  /* JMCR */
     {.key = CP_KEY(14, 7, 1, 0, 0), .access = RW, .nop = true},  /* JOSCR */
-    {.key = CP_KEY(14, 6, 0, 0, 0), .access = RW, FIELD(teecr)},
-    {.key = CP_KEY(14, 6, 1, 0, 0), .access = RW | CP_UR | CP_UW, FIELD(teehbr)},
+    {.key = CP_KEY(14, 6, 0, 0, 0), .access = RW, FIELD(teecr), .write = teecr_write},
+    {.key = CP_KEY(14, 6, 1, 0, 0), .access = ALL, .read = teehbr_read, .write = teehbr_write},
+
+    /* identification registers not given out yet read as zero (B3.17.2) */
+    ID_ZERO(3), ID_ZERO(4), ID_ZERO(5), ID_ZERO(6), ID_ZERO(7),
 };
 
 const unsigned arm_cp_row_count = ARRAY_LEN(arm_cp_rows);
 
 void arm_cp15_reset(struct arm_cpu *c)
 {
-    c->cp15 = (struct arm_cp15){.sctlr = 0x00c50078, .l2ctlr = BIT(23)}; /* L2CTLR: one processor, interrupt controller present */
+    c->cp15 = (struct arm_cp15){.sctlr = SCTLR_RESET, .l2ctlr = BIT(23)}; /* L2CTLR: one processor, interrupt controller present */
 }

@@ -49,10 +49,10 @@ struct arm_cp15 {
     uint64_t par;
     uint32_t prrr, nmrr;    /* = MAIR0, MAIR1 with TTBCR.EAE */
     uint32_t amair0, amair1;
-    uint32_t vbar, contextidr, fcseidr;
+    uint32_t vbar, contextidr;
     uint32_t tpidrurw, tpidruro, tpidrprw;
     uint32_t csselr;
-    uint32_t pmcr, pmcnten, pmselr, pmuserenr, pminten;
+    uint32_t pmcr, pmcnten, pmselr, pmuserenr, pminten, pmovsr;
     uint64_t pmccntr_base;
     uint32_t l2ctlr, l2ectlr;
     uint32_t teecr, teehbr;

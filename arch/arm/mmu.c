@@ -253,7 +253,7 @@ uint32_t arm_mmu_fsr(const struct arm_cpu *c, int code)
     return (fs & 15) | (fs & 16) << 6 | MMU_FAULT_DOMAIN(code) << 4;
 }
 
-uint64_t arm_mmu_par(struct arm_cpu *c, uint32_t va, bool priv, bool write)
+int arm_mmu_par(struct arm_cpu *c, uint32_t va, bool priv, bool write, uint64_t *par)
 {
     struct guest_regime r;
     struct guest_translation t;
@@ -262,17 +262,18 @@ uint64_t arm_mmu_par(struct arm_cpu *c, uint32_t va, bool priv, bool write)
     guest_current_regime(&c->v, &r);
     r.priv = priv;
     int code = guest_walk(&c->v, &r, va, &t);
+    if (code != 0 && MMU_FAULT_KIND(code) == MMU_FAULT_WALK_EXTERNAL)
+        return code;
     if (code != 0 || !(t.rights & (write ? GUEST_RIGHT_W : GUEST_RIGHT_R))) {
         uint32_t fsr = arm_mmu_fsr(c, arm_mmu_fault_code(c, &r, va, code));
-        if (lpae)
-            return 1 | (fsr & 0x3f) << 1 | BIT(9) | BIT(11);
-        return 1 | (fsr & 15) << 1 | (fsr >> 10 & 1) << 5 | (fsr >> 12 & 1) << 6;
-    }
-    if (lpae) { /* what is not cacheable is outer shareable (B4.1.112) */
+        *par = lpae ? 1 | (fsr & 0x3f) << 1 | BIT(9) | BIT(11) : 1 | (fsr & 15) << 1 | (fsr >> 10 & 1) << 5;
+    } else if (lpae) { /* what is not cacheable is outer shareable (B4.1.112) */
         unsigned sh = t.device || t.attributes == 0x44 ? 2 : t.shareability;
-        return (uint64_t)t.attributes << 56 | (t.pa & 0xfffffff000ull) | BIT(11) | BIT(9) | sh << 7;
+        *par = (uint64_t)t.attributes << 56 | (t.pa & 0xfffffff000ull) | BIT(11) | BIT(9) | sh << 7;
+    } else if (t.lg2 == 24) {
+        *par = (t.pa & 0xff000000u) | (t.pa >> 16 & 0xff0000) | BIT(1);
+    } else {
+        *par = t.pa & 0xfffff000u;
     }
-    if (t.lg2 == 24)
-        return (t.pa & 0xff000000u) | (t.pa >> 16 & 0xff0000) | BIT(1);
-    return t.pa & 0xfffff000u;
+    return 0;
 }

@@ -28,7 +28,7 @@ int arm_mmu_fault_code(const struct arm_cpu *c, const struct guest_regime *r, ui
 /* FSR of a fault code in the current format (TTBCR.EAE), without the WnR bit. */
 uint32_t arm_mmu_fsr(const struct arm_cpu *c, int code);
 
-/* PAR for ATS1C* of va with the regime; access decides what right is needed. */
-uint64_t arm_mmu_par(struct arm_cpu *c, uint32_t va, bool priv, bool write);
+/* PAR for ATS1C* of va by that privilege's rights. Returns 0, or the fault code of an external abort on the walk: there is no PAR then. */
+int arm_mmu_par(struct arm_cpu *c, uint32_t va, bool priv, bool write, uint64_t *par);
 
 #endif

@@ -382,17 +382,24 @@ static void test_regime_asid(void **state UNUSED)
     assert_int_equal(a.asid, 0x42);
 }
 
+static uint64_t par_of(uint32_t va, bool priv, bool write)
+{
+    uint64_t par = 0;
+    assert_int_equal(arm_mmu_par(stub.cpu, va, priv, write, &par), 0);
+    return par;
+}
+
 static void test_par(void **state UNUSED)
 {
     short_setup(0, 1);
     put_section(0x80000000, 0x40500000 | 2 | 1 << 10);
-    assert_true(arm_mmu_par(stub.cpu, 0x80012345, true, true) == 0x40512000);
-    assert_true(arm_mmu_par(stub.cpu, 0x80012345, false, false) == (0xd << 1 | 1));
-    assert_true(arm_mmu_par(stub.cpu, 0x90000000, true, false) == (0x5 << 1 | 1));
+    assert_true(par_of(0x80012345, true, true) == 0x40512000);
+    assert_true(par_of(0x80012345, false, false) == (0xd << 1 | 1));
+    assert_true(par_of(0x90000000, true, false) == (0x5 << 1 | 1));
     long_setup(0);
     ram_put64(L1 + 2 * 8, 0x1240000000ull | 1 | AF);
-    assert_true((arm_mmu_par(stub.cpu, 0x80012345, true, true) & 0xfffffff801ull) == 0x1240012800ull);
-    assert_int_equal(arm_mmu_par(stub.cpu, 0x80012345, false, true) & 0x87f, BIT(11) | 0xd << 1 | 1);
+    assert_true((par_of(0x80012345, true, true) & 0xfffffff801ull) == 0x1240012800ull);
+    assert_int_equal(par_of(0x80012345, false, true) & 0x87f, BIT(11) | 0xd << 1 | 1);
 }
 
 int main(void)
