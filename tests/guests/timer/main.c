@@ -69,7 +69,7 @@ void guest_main(void)
     IRQ_OFF();
     b = count();
     expect("not early", b - a >= 20000, 1);
-    expect("within a second", b - a < hz, 1);
+    expect("within ten seconds", b - a < 10ull * hz, 1);
     expect_ticks("virtual timer, busy", 1);
 
     /* sleeping */
