@@ -97,6 +97,19 @@ struct view {
     uint64_t itlb[ITLB_SIZE];
 };
 
+/*
+ * A page of the guest that is mapped for a moment, written to, and unmapped again, over and over (a kernel that patches its text through an alias): giving
+ * it to the window and taking it back costs far more than the access. After REMAP_MANY rounds an instruction that faults there is made to call a helper
+ * from then on, like one that touches a device, unless it is part of a loop: then the page is worth mapping.
+ */
+#define REMAP_SLOTS 16u
+#define REMAP_MANY  16u
+#define REMAP_WORTH 0xffffu
+struct remap {
+    uint32_t vpn;
+    uint16_t rounds; /* REMAP_WORTH: map it, whatever happens */
+};
+
 #define VIEW_CACHE_SIZE 64
 #define SLOW_SET_SIZE   4096
 #define TRACE_RING      16
@@ -140,6 +153,8 @@ struct engine {
     uint64_t tick;
     struct leaf *leaf;
     uint32_t n_leaves, leaf_free; /* free list through e[0] */
+
+    struct remap remap[REMAP_SLOTS]; /* by vpn % REMAP_SLOTS */
 
     /* guest instructions (by physical address) that touch devices: open addressing, 0 = empty, address | 1 */
     uint32_t slow_set[SLOW_SET_SIZE];
@@ -213,6 +228,13 @@ void view_flush_code_page(struct view *w, uint32_t va);
 
 /* sync.c */
 void view_sync(struct engine *e, unsigned n);
+
+/* Is the page one that is not worth mapping? */
+static inline bool remapped_often(const struct engine *e, uint32_t va)
+{
+    const struct remap *r = &e->remap[(va >> 12) % REMAP_SLOTS];
+    return r->vpn == va >> 12 && r->rounds >= REMAP_MANY && r->rounds != REMAP_WORTH;
+}
 
 /* device.c: registers of devices; false: nothing answers at pa. The value of a read is zero-extended. */
 bool device_read(struct vcpu *v, uint64_t pa, unsigned size, uint64_t *value);

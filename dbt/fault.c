@@ -1,9 +1,10 @@
 /*
  * fault.c: host faults in guest windows.
  *
- * A translated access faults when its page is not mapped in the current window or not with the right it needs. Then one of four things is
+ * A translated access faults when its page is not mapped in the current window or not with the right it needs. Then one of these things is
  * true: the guest's tables allow it (map, retry), they do not (guest abort), the address is a device (the block is
- * retranslated so that this instruction calls a helper from now on), or it is a write to a page of translated code (the code dies).
+ * retranslated so that this instruction calls a helper from now on), or it is a write to a page of translated code (the code dies),
+ * or a page that is mapped and unmapped so often that the instruction is better treated as one that touches a device.
  */
 #include <dbt/engine_impl.h>
 
@@ -49,6 +50,29 @@ static bool leave_block(struct engine *e, struct host_fault_ctx *ctx, enum vcpu_
     return true;
 }
 
+/* Translate the instruction anew, with a call to a helper for its access. */
+static bool make_slow(struct engine *e, struct host_fault_ctx *ctx, uint32_t b, const struct host_fault_point *p)
+{
+    const struct block *k = &e->block[b];
+
+    host_restore_state(e->v, ctx, p);
+    slow_pc_add(e, k->pa + (p->pc & ~1u) - (k->pc & ~1u));
+    if (k->live)
+        block_kill(e, b);
+    return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
+}
+
+/* Does the block go back to its beginning? */
+static bool loops(const struct engine *e, uint32_t b)
+{
+    const struct block *k = &e->block[b];
+
+    for (uint32_t x = k->first_exit; x < k->first_exit + k->n_exits; x++)
+        if (e->exit[x].target == k->pc)
+            return true;
+    return false;
+}
+
 static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
 {
     struct vcpu *v = e->v;
@@ -83,13 +107,12 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
         guest_raise_abort(v, va, access, code);
         return leave_block(e, ctx, VCPU_EXIT_RAISED);
     }
-    if (page_of(e, t.pa) == NONE || off >= WINDOW_SPAN) {
-        const struct block *k = &e->block[b];
-        host_restore_state(v, ctx, p);
-        slow_pc_add(e, k->pa + (p->pc & ~1u) - (k->pc & ~1u));
-        if (k->live)
-            block_kill(e, b);
-        return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
+    if (page_of(e, t.pa) == NONE || off >= WINDOW_SPAN)
+        return make_slow(e, ctx, b, p);
+    if (remapped_often(e, va)) {
+        if (!loops(e, b))
+            return make_slow(e, ctx, b, p);
+        e->remap[(va >> 12) % REMAP_SLOTS].rounds = REMAP_WORTH;
     }
     uint32_t entry = *view_entry(e, w, va);
     if (!(entry & VE_MAPPED) || (ctx->is_write && !(entry & VE_WRITE)))

@@ -160,8 +160,19 @@ static void map_new_page(struct engine *e, unsigned n, uint32_t va)
     struct view *w = &e->view[n];
     struct guest_translation t;
 
-    if ((w->l1[va >> 20] & VE_LEAF) && guest_walk(e->v, &w->regime, va, &t) == 0 && usable(e, &t) && t.lg2 < 20)
+    if ((w->l1[va >> 20] & VE_LEAF) && !remapped_often(e, va) && guest_walk(e->v, &w->regime, va, &t) == 0 && usable(e, &t) && t.lg2 < 20)
         view_map(e, n, va, &t, false);
+}
+
+/* The mapping of va is gone from the current view. */
+static void note_remap(struct engine *e, uint32_t va)
+{
+    struct remap *r = &e->remap[(va >> 12) % REMAP_SLOTS];
+
+    if (r->vpn != va >> 12)
+        *r = (struct remap){.vpn = va >> 12};
+    else if (r->rounds < REMAP_MANY)
+        r->rounds++;
 }
 
 void engine_tlb_va(struct vcpu *v, uint32_t va, int asid)
@@ -188,9 +199,11 @@ void engine_tlb_va(struct vcpu *v, uint32_t va, int asid)
         if (!*entry || (asid >= 0 && (*entry & VE_NG) && w->regime.asid != asid))
             continue;
         bool leaf = w->l1[va >> 20] & VE_LEAF, live = n == e->cur || w->owned;
-        if (leaf && live)
+        if (leaf && live) {
             sync_page(e, n, va, entry);
-        else if (leaf)
+            if (n == e->cur && !*entry)
+                note_remap(e, va);
+        } else if (leaf)
             view_unmap_entry(e, n, va, entry);
         else if (live)
             sync_section(e, n, va);

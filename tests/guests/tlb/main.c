@@ -294,6 +294,41 @@ static void test_linked_pages(void)
 }
 
 /* Every kind of entry is gone, then made anew (break before make); between the two nothing may be there. */
+/* A page that is mapped, written through and unmapped time and again, as by a kernel that patches its text through an alias. */
+#define ALIAS_INDEX 7u
+static void test_short_lived(void)
+{
+    const uint32_t alias = TEST_VA + ALIAS_INDEX * 4096;
+    unsigned wrong = 0, quiet = 0;
+    for (unsigned round = 0; round < 100; round++) {
+        unsigned n = 1 + round % 3;
+        map(l2_table, ALIAS_INDEX, n, 0);
+        TLBIMVA(alias);
+        write32(alias + 16, 1000 + round);
+        wrong += read32(alias + 16) != 1000 + round || REG32(page(n) + 16) != 1000 + round;
+        if (round % 10 == 0) { /* code, through another address */
+            write32(alias + 4, 0xe3000000 | round);
+            ICIALLU();
+            wrong += call(page(n) + 4) != round;
+        }
+        if (round % 10 == 5) /* a loop */
+            for (unsigned at = 32; at < 4096; at += 4)
+                REG32(alias + at) = at;
+        l2_table[ALIAS_INDEX] = 0;
+        TLBIMVA(alias);
+        if (round % 7 == 0) {
+            last.count = 0;
+            write32(alias + 16, 0);
+            quiet += last.count != 1;
+            wrong += REG32(page(n) + 16) != 1000 + round;
+        }
+    }
+    last.count = 0;
+    expect("short-lived mappings, what was written", wrong, 0);
+    expect("short-lived mappings, aborts", quiet, 0);
+    fill_pages();
+}
+
 static void test_break_before_make(void)
 {
     uint32_t wrong = 0;
@@ -433,6 +468,7 @@ void guest_main(void)
     test_many_spaces();
     test_linked_pages();
     test_break_before_make();
+    test_short_lived();
     test_rights();
     test_large();
 }
