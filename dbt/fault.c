@@ -105,6 +105,7 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
         host_restore_state(v, ctx, p);
         v->stats->guest_aborts++;
         guest_raise_abort(v, va, access, code);
+        e->last_fault_rip = 0; /* a guest may abort at one place for ever */
         return leave_block(e, ctx, VCPU_EXIT_RAISED);
     }
     if (page_of(e, t.pa) == NONE || off >= WINDOW_SPAN)
