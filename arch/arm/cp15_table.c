@@ -395,8 +395,8 @@ const struct cp_row arm_cp_rows[] = {
     {C15(0, 7, 1, 0), .access = CP_W, .write = icache_all},
     {C15(0, 5, 0, 0), .access = RW, FIELD(dfsr)},
     {C15(0, 5, 0, 1), .access = RW, FIELD(ifsr)},
-    {C15(0, 5, 1, 0), .access = RW, FIELD(adfsr)},
-    {C15(0, 5, 1, 1), .access = RW, FIELD(aifsr)},
+    {C15(0, 5, 1, 0), .access = RW, .nop = true}, /* ADFSR, AIFSR */
+    {C15(0, 5, 1, 1), .access = RW, .nop = true},
     {C15(0, 6, 0, 0), .access = RW, FIELD(dfar)},
     {C15(0, 6, 0, 2), .access = RW, FIELD(ifar)},
     {C15(0, 13, 0, 2), .access = ALL, FIELD(tpidrurw)},
@@ -421,8 +421,8 @@ const struct cp_row arm_cp_rows[] = {
     {C15(0, 2, 0, 2), .access = RW, FIELD(ttbcr), .write = ttbcr_write},
     {C15(0, 10, 2, 0), .access = RW, FIELD(prrr)},
     {C15(0, 10, 2, 1), .access = RW, FIELD(nmrr)},
-    {C15(0, 10, 3, 0), .access = RW, FIELD(amair0)},
-    {C15(0, 10, 3, 1), .access = RW, FIELD(amair1)},
+    {C15(0, 10, 3, 0), .access = RW, .nop = true}, /* AMAIR0, AMAIR1 */
+    {C15(0, 10, 3, 1), .access = RW, .nop = true},
     {C15(0, 12, 0, 0), .access = RW, FIELD(vbar), .write = vbar_write},
     {C15(0, 12, 1, 0), .access = CP_R, .read = isr_read},
     {C15(0, 13, 0, 0), .access = RW, .nop = true}, /* FCSEIDR: no FCSE */

@@ -45,10 +45,9 @@ struct arm_cp15 {
     uint32_t sctlr, actlr, cpacr;
     uint64_t ttbr0, ttbr1;  /* 64-bit with LPAE */
     uint32_t ttbcr, dacr;
-    uint32_t dfsr, ifsr, adfsr, aifsr, dfar, ifar;
+    uint32_t dfsr, ifsr, dfar, ifar;
     uint64_t par;
     uint32_t prrr, nmrr;    /* = MAIR0, MAIR1 with TTBCR.EAE */
-    uint32_t amair0, amair1;
     uint32_t vbar, contextidr;
     uint32_t tpidrurw, tpidruro, tpidrprw;
     uint32_t csselr;

@@ -42,8 +42,8 @@ const struct arm_row arm_t16_rows[] = {
     {"add", "010001 00 d mmmm ddd", tr_dp_shift, SAFE, DP_ADD | DP_NEQD},
     {"cmp", "010001 01 n mmmm nnn", tr_dp_shift, SAFE | ROW_FL_WRITES(IR_NZCV), DP_CMP},
     {"mov", "010001 10 d mmmm ddd", tr_dp_shift, SAFE, DP_MOV},
-    {"bx", "010001 110 mmmm ---", tr_bx, ROW_BRANCH, 0},
-    {"blx", "010001 111 mmmm ---", tr_bx, ROW_BRANCH, 1},
+    {"bx", "010001 110 mmmm 000", tr_bx, ROW_BRANCH, 0},
+    {"blx", "010001 111 mmmm 000", tr_bx, ROW_BRANCH, 1},
 
     /* loads and stores */
     {"ldr", "01001 ttt iiiiiiii", tr_ls_lit, MEM, 4 | LS_OFFSET | LS_SCALE(2)},
@@ -78,8 +78,8 @@ const struct arm_row arm_t16_rows[] = {
     {"sxtb", "1011 0010 01 mmm ddd", tr_extend, SAFE, IR_OP_SXTB},
     {"uxth", "1011 0010 10 mmm ddd", tr_extend, SAFE, IR_OP_UXTH},
     {"uxtb", "1011 0010 11 mmm ddd", tr_extend, SAFE, IR_OP_UXTB},
-    {"setend", "1011 0110 010 1 E ---", tr_setend, ROW_SYSTEM, 0},
-    {"cps", "1011 0110 011 o - A I F", tr_cps, ROW_SYSTEM, 1},
+    {"setend", "1011 0110 010 1 E 000", tr_setend, ROW_SYSTEM, 0},
+    {"cps", "1011 0110 011 o 0 A I F", tr_cps, ROW_SYSTEM, 1},
     {"rev", "1011 1010 00 mmm ddd", tr_unary, SAFE, IR_OP_REV},
     {"rev16", "1011 1010 01 mmm ddd", tr_unary, SAFE, IR_OP_REV16},
     {"revsh", "1011 1010 11 mmm ddd", tr_unary, SAFE, IR_OP_REVSH},

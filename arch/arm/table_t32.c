@@ -1,6 +1,8 @@
 /*
  * table_t32.c: the 32-bit Thumb encodings (ARM DDI 0406C section A6.3), first halfword in the high half. The coprocessor 10/11 and Advanced
  * SIMD spaces are mapped onto their A32 rows by the decoder.
+ *
+ * Should-be-zero and should-be-one bits are fixed where QEMU fixes them: other words are UNPREDICTABLE, and undefined here as there.
  */
 #include <arch/arm/translate_int.h>
 
@@ -13,7 +15,7 @@
 /* A data-processing operation: modified immediate and shifted register. */
 #define DP(name, opc, s, n, d, op, flags)                                                                                                            \
     {name, "11110 i 0 " opc s n " 0 iii " d " iiiiiiii", tr_dp_imm, SAFEX | (flags), op},                                                            \
-    {name, "11101 01 " opc s n " - iii " d " ii yy mmmm", tr_dp_shift, SAFEX | (flags), op}
+    {name, "11101 01 " opc s n " 0 iii " d " ii yy mmmm", tr_dp_shift, SAFEX | (flags), op}
 
 /* Load or store single: 12-bit offset, 8-bit offset with unprivileged and indexed forms, register offset. */
 #define LS(name, sign, size, l, arg)                                                                                                                 \
@@ -41,25 +43,25 @@
 
 const struct arm_row arm_t32_rows[] = {
     /* load/store multiple, exception return and save */
-    {"srs", "1110 1000 00W0 1101 ---- ---- ---m mmmm", tr_srs, ROW_SYSTEM | ROW_MEM, LS_DEC | LS_BEFORE},
-    {"rfe", "1110 1000 00W1 nnnn ---- ---- ---- ----", tr_rfe, ROW_SYSTEM | ROW_MEM | ROW_BRANCH, LS_DEC | LS_BEFORE},
+    {"srs", "1110 1000 00W0 1101 1100 0000 000m mmmm", tr_srs, ROW_SYSTEM | ROW_MEM, LS_DEC | LS_BEFORE},
+    {"rfe", "1110 1000 00W1 nnnn 1100 0000 0000 0000", tr_rfe, ROW_SYSTEM | ROW_MEM | ROW_BRANCH, LS_DEC | LS_BEFORE},
     {"stm", "1110 1000 10W0 nnnn rrrrrrrrrrrrrrrr", tr_ldstm, MEM, LS_STORE},
     {"ldm", "1110 1000 10W1 nnnn rrrrrrrrrrrrrrrr", tr_ldstm, MEM, 0},
     {"stmdb", "1110 1001 00W0 nnnn rrrrrrrrrrrrrrrr", tr_ldstm, MEM, LS_STORE | LS_DEC | LS_BEFORE},
     {"ldmdb", "1110 1001 00W1 nnnn rrrrrrrrrrrrrrrr", tr_ldstm, MEM, LS_DEC | LS_BEFORE},
-    {"srs", "1110 1001 10W0 1101 ---- ---- ---m mmmm", tr_srs, ROW_SYSTEM | ROW_MEM, 0},
-    {"rfe", "1110 1001 10W1 nnnn ---- ---- ---- ----", tr_rfe, ROW_SYSTEM | ROW_MEM | ROW_BRANCH, 0},
+    {"srs", "1110 1001 10W0 1101 1100 0000 000m mmmm", tr_srs, ROW_SYSTEM | ROW_MEM, 0},
+    {"rfe", "1110 1001 10W1 nnnn 1100 0000 0000 0000", tr_rfe, ROW_SYSTEM | ROW_MEM | ROW_BRANCH, 0},
 
     /* exclusives, table branch, load/store dual */
     {"strex", "1110 1000 0100 nnnn tttt dddd iiiiiiii", tr_strex, MEM, 4},
-    {"ldrex", "1110 1000 0101 nnnn tttt ---- iiiiiiii", tr_ldrex, MEM, 4},
-    {"strexb", "1110 1000 1100 nnnn tttt ---- 0100 dddd", tr_strex, MEM, 1},
-    {"strexh", "1110 1000 1100 nnnn tttt ---- 0101 dddd", tr_strex, MEM, 2},
+    {"ldrex", "1110 1000 0101 nnnn tttt 1111 iiiiiiii", tr_ldrex, MEM, 4},
+    {"strexb", "1110 1000 1100 nnnn tttt 1111 0100 dddd", tr_strex, MEM, 1},
+    {"strexh", "1110 1000 1100 nnnn tttt 1111 0101 dddd", tr_strex, MEM, 2},
     {"strexd", "1110 1000 1100 nnnn tttt vvvv 0111 dddd", tr_strex, MEM, 8},
     {"tbb", "1110 1000 1101 nnnn 1111 0000 000H mmmm", tr_tbb, ROW_BRANCH | ROW_MEM, 0},
-    {"ldrexb", "1110 1000 1101 nnnn tttt ---- 0100 ----", tr_ldrex, MEM, 1},
-    {"ldrexh", "1110 1000 1101 nnnn tttt ---- 0101 ----", tr_ldrex, MEM, 2},
-    {"ldrexd", "1110 1000 1101 nnnn tttt vvvv 0111 ----", tr_ldrex, MEM, 8},
+    {"ldrexb", "1110 1000 1101 nnnn tttt 1111 0100 1111", tr_ldrex, MEM, 1},
+    {"ldrexh", "1110 1000 1101 nnnn tttt 1111 0101 1111", tr_ldrex, MEM, 2},
+    {"ldrexd", "1110 1000 1101 nnnn tttt vvvv 0111 1111", tr_ldrex, MEM, 8},
     {"ldrd?", "1110 1000 -10- ---- ---- ---- ---- ----", tr_undef, ROW_UNDEF, 0},
     {"strd", "1110 100P U1W0 nnnn tttt vvvv iiiiiiii", tr_ls_imm, MEM, 4 | LS_DUAL | LS_STORE | LS_SCALE(2)},
     {"ldrd", "1110 100P U1W1 nnnn tttt vvvv iiiiiiii", tr_ls_imm, MEM, 4 | LS_DUAL | LS_SCALE(2)},
@@ -74,7 +76,7 @@ const struct arm_row arm_t32_rows[] = {
     DP("orn", "0011 ", "S ", "nnnn", "dddd", DP_ORN, ROW_FL_S | W(IR_NZ)),
     DP("teq", "0100 ", "1 ", "nnnn", "1111", DP_TEQ, W(IR_NZ)),
     DP("eor", "0100 ", "S ", "nnnn", "dddd", DP_EOR, ROW_FL_S | W(IR_NZ)),
-    {"pkh", "11101 01 0110 0 nnnn - iii dddd ii T 0 mmmm", tr_pkh, SAFEX, 0},
+    {"pkh", "11101 01 0110 0 nnnn 0 iii dddd ii T 0 mmmm", tr_pkh, SAFEX, 0},
     DP("cmn", "1000 ", "1 ", "nnnn", "1111", DP_CMN, W(IR_NZCV)),
     DP("add", "1000 ", "S ", "nnnn", "dddd", DP_ADD, ROW_FL_S | W(IR_NZCV)),
     DP("adc", "1010 ", "S ", "nnnn", "dddd", DP_ADC, ROW_FL_S | W(IR_NZCV) | R(IR_C)),
@@ -90,29 +92,31 @@ const struct arm_row arm_t32_rows[] = {
     {"adr", "11110 i 1 0101 0 1111 0 iii dddd iiiiiiii", tr_adr, SAFEX, DP_NEG},
     {"subw", "11110 i 1 0101 0 nnnn 0 iii dddd iiiiiiii", tr_dp_imm, SAFEX, DP_SUB | DP_RAW},
     {"movt", "11110 j 1 0110 0 kkkk 0 iii dddd iiiiiiii", tr_movt, SAFEX, 0},
-    {"ssat16", "11110 - 1 1001 0 nnnn 0 000 dddd 00 -- ssss", tr_sat16, SAFEX, 0},
-    {"ssat", "11110 - 1 100Y 0 nnnn 0 iii dddd ii - sssss", tr_sat, SAFEX, 0},
-    {"sbfx", "11110 - 1 1010 0 nnnn 0 iii dddd ii - wwwww", tr_bitfield_extract, SAFEX, IR_OP_SBFX},
-    {"bfi", "11110 - 1 1011 0 nnnn 0 iii dddd ii - sssss", tr_bitfield_insert, SAFEX, 0},
-    {"usat16", "11110 - 1 1101 0 nnnn 0 000 dddd 00 -- ssss", tr_sat16, SAFEX, 1},
-    {"usat", "11110 - 1 110Y 0 nnnn 0 iii dddd ii - sssss", tr_sat, SAFEX, 1},
-    {"ubfx", "11110 - 1 1110 0 nnnn 0 iii dddd ii - wwwww", tr_bitfield_extract, SAFEX, IR_OP_UBFX},
+    {"ssat16", "11110 0 1 1001 0 nnnn 0 000 dddd 00 00 ssss", tr_sat16, SAFEX, 0},
+    {"ssat16?", "11110 0 1 1001 0 nnnn 0 000 dddd 00 01 ssss", tr_undef, ROW_UNDEF, 0},
+    {"ssat", "11110 0 1 100Y 0 nnnn 0 iii dddd ii 0 sssss", tr_sat, SAFEX, 0},
+    {"sbfx", "11110 0 1 1010 0 nnnn 0 iii dddd ii 0 wwwww", tr_bitfield_extract, SAFEX, IR_OP_SBFX},
+    {"bfi", "11110 0 1 1011 0 nnnn 0 iii dddd ii 0 sssss", tr_bitfield_insert, SAFEX, 0},
+    {"usat16", "11110 0 1 1101 0 nnnn 0 000 dddd 00 00 ssss", tr_sat16, SAFEX, 1},
+    {"usat16?", "11110 0 1 1101 0 nnnn 0 000 dddd 00 01 ssss", tr_undef, ROW_UNDEF, 0},
+    {"usat", "11110 0 1 110Y 0 nnnn 0 iii dddd ii 0 sssss", tr_sat, SAFEX, 1},
+    {"ubfx", "11110 0 1 1110 0 nnnn 0 iii dddd ii 0 wwwww", tr_bitfield_extract, SAFEX, IR_OP_UBFX},
 
     /* branches and miscellaneous control */
-    {"msr", "11110 0 11100 R nnnn 10-0 mmmm --1M ----", tr_msr_banked, ROW_SYSTEM, 0},
-    {"msr", "11110 0 11100 R nnnn 10-0 kkkk --0- ----", tr_msr_reg, ROW_SYSTEM, 0},
-    {"hint", "11110 0 111010 ---- 10-0 - 000 iiiiiiii", tr_hint, ROW_SYSTEM, 0},
-    {"cps", "11110 0 111010 ---- 10-0 - oo M A I F mmmmm", tr_cps, ROW_SYSTEM, 0},
-    {"clrex", "11110 0 111011 ---- 10-0 ---- 0010 ----", tr_clrex, ROW_FL_KNOWN, 0},
-    {"dsb", "11110 0 111011 ---- 10-0 ---- 0100 oooo", tr_dsb, ROW_FL_KNOWN, 0},
-    {"dmb", "11110 0 111011 ---- 10-0 ---- 0101 oooo", tr_nop, ROW_FL_KNOWN, 0},
-    {"isb", "11110 0 111011 ---- 10-0 ---- 0110 oooo", tr_isb, 0, 0},
-    {"bxj", "11110 0 111100 mmmm 10-0 ---- ---- ----", tr_bx, ROW_BRANCH, 0},
-    {"subs", "11110 0 111101 ---- 10-0 ---- iiiiiiii", tr_subs_pc, ROW_SYSTEM | ROW_BRANCH, 0},
-    {"mrs", "11110 0 11111 R mmmm 10-0 dddd --1M ----", tr_mrs_banked, ROW_SYSTEM, 0},
-    {"mrs", "11110 0 11111 R ---- 10-0 dddd --0- ----", tr_mrs, ROW_SYSTEM, 0},
+    {"msr", "11110 0 11100 R nnnn 1000 mmmm 001M 0000", tr_msr_banked, ROW_SYSTEM, 0},
+    {"msr", "11110 0 11100 R nnnn 1000 kkkk 0000 0000", tr_msr_reg, ROW_SYSTEM, 0},
+    {"hint", "11110 0 111010 1111 1000 0 000 iiiiiiii", tr_hint, ROW_SYSTEM, 0},
+    {"cps", "11110 0 111010 1111 1000 0 oo M A I F mmmmm", tr_cps, ROW_SYSTEM, 0},
+    {"clrex", "11110 0 111011 1111 1000 1111 0010 1111", tr_clrex, ROW_FL_KNOWN, 0},
+    {"dsb", "11110 0 111011 1111 1000 1111 0100 oooo", tr_dsb, ROW_FL_KNOWN, 0},
+    {"dmb", "11110 0 111011 1111 1000 1111 0101 oooo", tr_nop, ROW_FL_KNOWN, 0},
+    {"isb", "11110 0 111011 1111 1000 1111 0110 oooo", tr_isb, 0, 0},
+    {"bxj", "11110 0 111100 mmmm 1000 1111 0000 0000", tr_bx, ROW_BRANCH, 0},
+    {"subs", "11110 0 111101 1110 1000 1111 iiiiiiii", tr_subs_pc, ROW_SYSTEM | ROW_BRANCH, 0},
+    {"mrs", "11110 0 11111 R mmmm 1000 dddd 001M 0000", tr_mrs_banked, ROW_SYSTEM, 0},
+    {"mrs", "11110 0 11111 R 1111 1000 dddd 0000 0000", tr_mrs, ROW_SYSTEM, 0},
     {"hvc", "11110 1 111110 iiii 1000 iiiiiiiiiiii", tr_hvc, ROW_SYSTEM, 0},
-    {"smc", "11110 1 111111 iiii 1000 ------------", tr_hvc, ROW_SYSTEM, 1},
+    {"smc", "11110 1 111111 iiii 1000 000000000000", tr_hvc, ROW_SYSTEM, 1},
     {"udf", "11110 1 111111 iiii 1010 iiiiiiiiiiii", tr_undef, ROW_UNDEF, 0},
     {"b?", "11110 - 111- ------ 10-0 ------------", tr_undef, ROW_UNDEF, 0},
     {"b", "11110 S cccc iiiiii 10 J 0 K iiiiiiiiiii", tr_b, ROW_BRANCH | ROW_OWN_COND, 3},
@@ -143,12 +147,12 @@ const struct arm_row arm_t32_rows[] = {
 
     /* data processing: register */
     {"shift", "1111 1010 0yyS nnnn 1111 dddd 0000 mmmm", tr_shift_reg, SAFEX | ROW_FL_S | W(IR_NZ), 4},
-    {"sxtah", "1111 1010 0000 nnnn 1111 dddd 1-rr mmmm", tr_extend, SAFEX, IR_OP_SXTH},
-    {"uxtah", "1111 1010 0001 nnnn 1111 dddd 1-rr mmmm", tr_extend, SAFEX, IR_OP_UXTH},
-    {"sxtab16", "1111 1010 0010 nnnn 1111 dddd 1-rr mmmm", tr_extend16, SAFEX, IR_OP_SXTB},
-    {"uxtab16", "1111 1010 0011 nnnn 1111 dddd 1-rr mmmm", tr_extend16, SAFEX, IR_OP_UXTB},
-    {"sxtab", "1111 1010 0100 nnnn 1111 dddd 1-rr mmmm", tr_extend, SAFEX, IR_OP_SXTB},
-    {"uxtab", "1111 1010 0101 nnnn 1111 dddd 1-rr mmmm", tr_extend, SAFEX, IR_OP_UXTB},
+    {"sxtah", "1111 1010 0000 nnnn 1111 dddd 10rr mmmm", tr_extend, SAFEX, IR_OP_SXTH},
+    {"uxtah", "1111 1010 0001 nnnn 1111 dddd 10rr mmmm", tr_extend, SAFEX, IR_OP_UXTH},
+    {"sxtab16", "1111 1010 0010 nnnn 1111 dddd 10rr mmmm", tr_extend16, SAFEX, IR_OP_SXTB},
+    {"uxtab16", "1111 1010 0011 nnnn 1111 dddd 10rr mmmm", tr_extend16, SAFEX, IR_OP_UXTB},
+    {"sxtab", "1111 1010 0100 nnnn 1111 dddd 10rr mmmm", tr_extend, SAFEX, IR_OP_SXTB},
+    {"uxtab", "1111 1010 0101 nnnn 1111 dddd 10rr mmmm", tr_extend, SAFEX, IR_OP_UXTB},
     PARALLEL("s", "000", 0),
     PARALLEL("q", "001", 1),
     PARALLEL("sh", "010", 2),
@@ -180,9 +184,9 @@ const struct arm_row arm_t32_rows[] = {
     {"smmls", "1111 1011 0110 nnnn aaaa dddd 000R mmmm", tr_smmla, SAFEX, 1},
     {"usada8", "1111 1011 0111 nnnn aaaa dddd 0000 mmmm", tr_usad8, SAFEX, 0},
     {"smull", "1111 1011 1000 nnnn llll hhhh 0000 mmmm", tr_mull, SAFEX, IR_OP_SMULL},
-    {"sdiv", "1111 1011 1001 nnnn ---- dddd 1111 mmmm", tr_div, SAFEX, IR_OP_SDIV},
+    {"sdiv", "1111 1011 1001 nnnn 1111 dddd 1111 mmmm", tr_div, SAFEX, IR_OP_SDIV},
     {"umull", "1111 1011 1010 nnnn llll hhhh 0000 mmmm", tr_mull, SAFEX, IR_OP_UMULL},
-    {"udiv", "1111 1011 1011 nnnn ---- dddd 1111 mmmm", tr_div, SAFEX, IR_OP_UDIV},
+    {"udiv", "1111 1011 1011 nnnn 1111 dddd 1111 mmmm", tr_div, SAFEX, IR_OP_UDIV},
     {"smlal", "1111 1011 1100 nnnn llll hhhh 0000 mmmm", tr_mull, SAFEX, IR_OP_SMLAL},
     {"smlalxy", "1111 1011 1100 nnnn llll hhhh 10NM mmmm", tr_smlalxy, SAFEX, 0},
     {"smlald", "1111 1011 1100 nnnn llll hhhh 110M mmmm", tr_smlald, SAFEX, 0},

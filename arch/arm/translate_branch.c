@@ -82,10 +82,10 @@ void tr_bx(struct arm_translator *t, const struct arm_insn *i)
     uint16_t v = (uint16_t)m;
 
     if (m == 15) { /* BX pc: the A32 code behind */
-        if (with_link)
+        if (with_link || tr_pc_value(i) & 2)
             tr_undef(t, i);
         else
-            tr_exit(t, tr_pc_value(i) & ~3u);
+            tr_exit(t, tr_pc_value(i));
         return;
     }
     if (with_link) {

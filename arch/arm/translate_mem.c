@@ -72,7 +72,11 @@ static void transfer(struct arm_translator *t, const struct arm_insn *i, struct 
     unsigned size = arg & IR_MEM_SIZE;
     uint16_t mem = access_mem(t, arg), v = (uint16_t)rt, v2 = (uint16_t)rt2;
 
-    if ((rt == 15 && (size < 4 || dual)) || (dual && (rt2 == 15 || (!i->thumb && rt & 1)))) {
+    if ((rt == 15 && (size < 4 || dual)) || (dual && (rt2 == 15 || (!i->thumb && (rt & 1 || (!ARM_F(i, 'P') && ARM_F(i, 'W'))))))) {
+        tr_undef(t, i);
+        return;
+    }
+    if (dual && !store && base != IR_NONE && (rt == base || rt2 == base)) {
         tr_undef(t, i);
         return;
     }
@@ -227,7 +231,9 @@ static void multiple(struct arm_translator *t, const struct arm_insn *i, const s
     uint32_t bytes = 4 * (uint32_t)__builtin_popcount(m->list);
     uint32_t off = m->decrement ? -bytes : 0, step = m->decrement ? -bytes : bytes;
 
-    if (m->list == 0 || m->n == 15 || (m->user && t->flags & ARM_BF_SYSMODE)) {
+    bool t32 = i->thumb && i->size == 4, base_listed = m->list & BIT(m->n);
+    if (m->list == 0 || m->n == 15 || (m->user && t->flags & ARM_BF_SYSMODE) || (t32 && bytes < 8) ||
+        (m->write_back && base_listed && i->size == 4 && (t32 || !m->store))) {
         tr_undef(t, i);
         return;
     }
@@ -304,8 +310,8 @@ static unsigned second_register(const struct arm_insn *i)
 
 static bool exclusive_invalid(const struct arm_insn *i, unsigned size)
 {
-    unsigned rt = ARM_F(i, 't');
-    return ARM_F(i, 'n') == 15 || rt == 15 || (size == 8 && (second_register(i) == 15 || (!i->thumb && rt & 1)));
+    unsigned rt = ARM_F(i, 't'), rt2 = size == 8 ? second_register(i) : rt;
+    return ARM_F(i, 'n') == 15 || rt == 15 || rt2 == 15 || (i->thumb ? rt == 13 || rt2 == 13 : size == 8 && rt & 1);
 }
 
 void tr_ldrex(struct arm_translator *t, const struct arm_insn *i)
@@ -328,7 +334,8 @@ void tr_ldrex(struct arm_translator *t, const struct arm_insn *i)
 void tr_strex(struct arm_translator *t, const struct arm_insn *i)
 {
     unsigned size = i->row->arg & IR_MEM_SIZE;
-    if (exclusive_invalid(i, size) || ARM_F(i, 'd') == 15) {
+    unsigned d = ARM_F(i, 'd');
+    if (exclusive_invalid(i, size) || d == 15 || (i->thumb && d == 13) || d == ARM_F(i, 'n') || d == ARM_F(i, 't') || (size == 8 && d == second_register(i))) {
         tr_undef(t, i);
         return;
     }
