@@ -16,14 +16,17 @@ struct paths {
     unsigned max_reports;
     unsigned timer_ticks; /* isa_batch.timer_ticks */
     unsigned mode;        /* isa_batch.mode */
+    bool watchdog;        /* cases may go round for ever: such end as ISA_LOOP */
+    unsigned record;      /* ISA_MODE_RECORD, for batch.c */
 };
 
 /* A piece of a generated case, to run as a case of its own. */
 struct piece {
     const struct gen_case *gen;
     unsigned first_unit, units;
-    const struct isa_state *state; /* instead of the case's own, or NULL */
-    int same_code;                 /* > 0: runs the code of the piece that many before this one, which is of the same case */
+    const struct isa_state *state;   /* instead of the case's own, or NULL */
+    const struct isa_banked *banked; /* the same */
+    int same_code;                   /* > 0: runs the code of the piece that many before this one, which is of the same case */
 };
 
 struct batch {

@@ -28,7 +28,7 @@
 #define ISA_END_A32 0xe7f010f0u /* UDF: the end of a case */
 #define ISA_END_T16 0xde42u
 
-enum isa_kind { ISA_NONE, ISA_END, ISA_UNDEF, ISA_SEGV, ISA_BUS, ISA_FETCH, ISA_TRAP, ISA_SVC };
+enum isa_kind { ISA_NONE, ISA_END, ISA_UNDEF, ISA_SEGV, ISA_BUS, ISA_FETCH, ISA_TRAP, ISA_SVC, ISA_LOOP, ISA_KINDS };
 
 struct isa_state {
     uint32_t r[15]; /* 0 */
@@ -39,28 +39,46 @@ struct isa_state {
 };
 _Static_assert(offsetof(struct isa_state, d) == 72 && sizeof(struct isa_state) == 328, "offsets are used by assembly");
 
+/* Registers of the privileged modes; isa_state.r[] is what user mode sees. */
+struct isa_banked {
+    uint32_t fiq[7]; /* 0: r8-r14 */
+    uint32_t spsr_fiq;
+    struct {
+        uint32_t sp, lr, spsr;
+    } svc, abt, und, irq; /* 32 */
+    uint32_t fpexc;       /* 80 */
+};
+_Static_assert(sizeof(struct isa_banked) == 84, "offsets are used by assembly");
+
 /* Conditions that a user program cannot make; the oracle is then the bare-metal runner in qemu-system-arm. */
-#define ISA_MODE_SYSTEM  1u /* cases run in system mode, privileged */
-#define ISA_MODE_ALIGN   2u /* SCTLR.A: every unaligned access faults */
-#define ISA_MODE_PRIVATE 4u /* the data page is for privileged accesses only */
+#define ISA_MODE_SYSTEM   1u  /* cases run in system mode, privileged */
+#define ISA_MODE_ALIGN    2u  /* SCTLR.A: every unaligned access faults */
+#define ISA_MODE_PRIVATE  4u  /* the data page is for privileged accesses only */
+#define ISA_MODE_BANKED   8u  /* cases start in the mode of their CPSR and have the registers of all modes */
+#define ISA_MODE_WATCHDOG 16u /* a case that runs through several timer interrupts ends as ISA_LOOP */
+/* Set by the driver: the runner compares nothing and leaves its results in expected[]. */
+#define ISA_MODE_RECORD 0x80000000u
 
 #define ISA_CASE_BYTES 256 /* code of a case, at most */
 
 struct isa_case {
     struct isa_state in;
-    uint32_t end; /* address of the final UDF */
+    struct isa_banked banked; /* right behind `in`: the runner loads both */
+    uint32_t end;             /* address of the final UDF */
     uint32_t
         multi[4]; /* bit n: at code offset 2n starts an access of several registers: when it faults, what it did already is left open */
     uint32_t fpscr_mask;
+    uint32_t has_banked;
 };
 
 #define ISA_CHANGED_MAX 24
 struct isa_result {
     struct isa_state out; /* pc: of the instruction that raised */
-    uint32_t kind;        /* enum isa_kind */
-    uint32_t far;         /* fault address of ISA_SEGV, ISA_BUS, ISA_FETCH */
-    uint32_t mem_hash;    /* over the data page */
-    uint32_t n_changed;   /* words of the data page that changed; the first ISA_CHANGED_MAX: */
+    struct isa_banked banked;
+    uint32_t kind;      /* enum isa_kind */
+    uint32_t far;       /* fault address of ISA_SEGV, ISA_BUS, ISA_FETCH */
+    uint32_t mem_hash;  /* over the data page */
+    uint32_t n_changed; /* words of the data page that changed; the first ISA_CHANGED_MAX: */
     struct {
         uint32_t off, value;
     } changed[ISA_CHANGED_MAX];

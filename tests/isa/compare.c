@@ -5,10 +5,25 @@
 
 #define CPSR_COMPARED 0xfe0ffe20u /* N Z C V Q IT[1:0] GE IT[7:2] E T */
 #define CPSR_NZCV     0xf0000000u
+#define CPSR_PRIVATE  0x000001dfu /* A I F mode */
+
+static bool same_banked(const struct isa_result *a, const struct isa_result *b, uint32_t spsr_mask)
+{
+    const uint32_t *p = (const uint32_t *)&a->banked, *q = (const uint32_t *)&b->banked;
+
+    for (unsigned i = 0; i < sizeof(a->banked) / 4; i++) {
+        bool entered = p + i == &a->banked.und.spsr || p + i == &a->banked.abt.spsr;
+        if ((p[i] ^ q[i]) & (entered ? spsr_mask : ~0u))
+            return false;
+    }
+    return true;
+}
 
 bool isa_same(const struct isa_case *c, const struct isa_result *a, const struct isa_result *b)
 {
-    uint32_t cpsr_mask = CPSR_COMPARED;
+    if (a->kind == ISA_LOOP && b->kind == ISA_LOOP)
+        return true;
+    uint32_t cpsr_mask = CPSR_COMPARED | (c->has_banked ? CPSR_PRIVATE : 0);
 
     /* At a data abort, or an instruction whose operands make it undefined, flags that the following instructions overwrite before anything
      * reads them may be stale (dbt/ir.h, flags at faults). The UDF at the end of a case sees them all. */
@@ -25,6 +40,8 @@ bool isa_same(const struct isa_case *c, const struct isa_result *a, const struct
         if (a->far != b->far)
             return false;
     }
+    if (!same_banked(a, b, cpsr_mask | ~CPSR_NZCV))
+        return false;
     for (unsigned i = 0; i < 15; i++)
         if (a->out.r[i] != b->out.r[i])
             return false;

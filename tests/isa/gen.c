@@ -191,31 +191,10 @@ uint32_t pick_address(struct builder *b, unsigned len, unsigned align)
     return a & (k < 60 ? ~3u : ~7u);
 }
 
-/* Should-be bits: mostly zero; these rows want ones. */
+/* Should-be bits that a pattern leaves open are zero; but in T32 the operand register of some stands twice. */
 static uint32_t should_be(const struct gen_row *row, uint32_t word)
 {
-    arm_translate_fn tr = row->row->translate;
-    bool a32 = row->table == ARM_TABLE_A32;
-    const char *name = row->row->name;
-    uint32_t any = row->pattern.any, ones = 0;
-
-    if (tr == tr_unary && !a32)
-        ones = (word & 15) << 16; /* the operand register stands twice */
-    else if (tr == tr_unary || (a32 && (tr == tr_parallel || tr == tr_sel || tr == tr_sat16 || tr == tr_msr_reg || tr == tr_msr_imm)))
-        ones = any & 0xffffff00;
-    else if (tr == tr_div || tr == tr_ldrex || tr == tr_strex || (tr == tr_bx && a32))
-        ones = any;
-    else if (tr == tr_mrs)
-        ones = 0x000f0000;
-    else if (!a32 && row->table == ARM_TABLE_T32 && tr == tr_bx)
-        ones = 0x00000f00;
-    else if (!strcmp(name, "pld") || !strcmp(name, "pli") || !strcmp(name, "pldw"))
-        ones = 0x0000f000;
-    else if (!strcmp(name, "dsb") || !strcmp(name, "dmb") || !strcmp(name, "isb") || !strcmp(name, "clrex"))
-        ones = a32 ? 0x000ff00f : 0x000f0f0f;
-    else if (tr == tr_hint)
-        ones = a32 ? 0x0000f000 : 0x000f0000;
-    return any & ones;
+    return row->table == ARM_TABLE_T32 && row->row->translate == tr_unary ? row->pattern.any & (word & 15) << 16 : 0;
 }
 
 uint32_t random_word(struct builder *b, int row)
@@ -336,12 +315,86 @@ static void random_state(struct rng *r, bool thumb, struct isa_state *s)
         s->fpscr &= ~0x07c00000u;
 }
 
+/* Any word of any row, fields and should-be bits random: mostly UNPREDICTABLE. Registers hold addresses, so that most accesses succeed. */
+static bool anything_unit(struct builder *b, int row)
+{
+    const struct gen_row *r = &b->g->rows[row];
+    uint32_t all = r->table == ARM_TABLE_T16 ? 0xffff : 0xffffffff, word = (rnd(b->r) & all & ~r->pattern.mask) | r->pattern.value;
+
+    if (!chance(b->r, 50))
+        word = (word & ~r->pattern.any) | (random_word(b, row) & r->pattern.any);
+    if (is_conditional(r))
+        word = (word & 0x0fffffff) | 0xe0000000;
+    for (const char *p = "ndmtalhvsu"; *p; p++) /* r13 and r15 more often than by chance */
+        if (field_width(r, *p) == 4 && chance(b->r, 25))
+            word = field_set(r, word, *p, chance(b->r, 50) ? 15 : chance(b->r, 50) ? 13 : below(b->r, 16));
+    arm_translate_fn tr = r->row->translate;
+    if ((r->cls == GEN_BRANCH && tr != tr_bx) || !decodes_to(b->g, row, word, b->c->thumb))
+        return false; /* branches by an offset have nothing unpredictable and need not end */
+    unsigned d = field_get(r, word, 'd'), n = field_get(r, word, 'n'), m = field_get(r, word, 'm');
+    if (d == 15 && (n == 15 || (field_width(r, 'm') == 4 && m == 15)) && r->row->flags & ROW_USER_SAFE)
+        return false; /* may go round for ever */
+    put_row(b, row, word, true, true);
+    return true;
+}
+
+/* The state for it: addresses in the data page; some where nothing is mapped; small numbers. All aligned: QEMU does not check the alignment
+ * of all that the architecture does (a store-exclusive that fails anyway, 256 bits). */
+static void address_state(struct rng *r, struct isa_state *s)
+{
+    for (unsigned i = 0; i < 15; i++) {
+        uint32_t k = below(r, 10);
+        s->r[i] = k < 7   ? ISA_DATA_BASE + 0x400 + (below(r, 0x800) & ~31u)
+                  : k < 8 ? 0x70000000 + (below(r, 0x1000000) & ~31u)
+                          : 32 * below(r, 4);
+    }
+}
+
 void gen_state(const struct gen_case *c, uint64_t seed, uint32_t number, struct isa_state *out)
 {
     struct rng r = {.s = (~seed << 32 | number) * 0xd1342543de82ef95u};
 
     r.s = (uint64_t)rnd(&r) << 32 | rnd(&r);
     random_state(&r, c->thumb, out);
+    if (c->has_banked) {
+        out->cpsr = (out->cpsr & ~0x1dfu) | (c->in.cpsr & 0x1df);
+        out->r[13] = c->in.r[13];
+    }
+    if (c->anything)
+        address_state(&r, out);
+}
+
+static int row_number(const struct gen *g, const struct arm_row *row)
+{
+    for (int i = 0; i < g->n_rows; i++)
+        if (g->rows[i].row == row)
+            return i;
+    return -1;
+}
+
+/* An instruction of a row that is undefined: only coprocessors that the old floating-point emulation of QEMU's user mode leaves alone. */
+static bool undefined_row(struct builder *b)
+{
+    for (int tries = 0; tries < 1000; tries++) {
+        int row = (int)below(b->r, (uint32_t)b->g->n_rows);
+        const struct gen_row *r = &b->g->rows[row];
+        bool a32 = r->table != ARM_TABLE_T16 && r->table != ARM_TABLE_T32;
+        uint32_t all = r->table == ARM_TABLE_T16 ? 0xffff : 0xffffffff;
+        if (!(r->row->flags & ROW_UNDEF) || (b->c->thumb ? r->table == ARM_TABLE_A32 : !a32))
+            continue;
+        uint32_t word = (rnd(b->r) & all & ~r->pattern.mask) | r->pattern.value;
+        if (is_conditional(r) || (r->row->pattern[0] == 'c'))
+            word = (word & 0x0fffffff) | 0xe0000000;
+        if (r->table != ARM_TABLE_T16 && (word >> 26 & 3) == 3 && (word >> 24 & 15) < 15) {
+            static const uint8_t coprocessors[] = {0, 3, 4, 5, 6, 7, 8, 9, 12, 13};
+            word = (word & ~0xf00u) | (uint32_t)coprocessors[below(b->r, ARRAY_LEN(coprocessors))] << 8;
+        }
+        if (word == ISA_END_A32 || word == 0xde01 || !decodes_to(b->g, row, word, b->c->thumb))
+            continue;
+        put_row(b, row, word, true, false);
+        return true;
+    }
+    return false;
 }
 
 /* A word that no row takes, or a row that says so. The space of the coprocessors is left out: which exist is not the decoder's matter. */
@@ -378,7 +431,7 @@ static bool undefined_unit(struct builder *b)
         }
         if (ok && !(i.row->flags & ROW_UNDEF))
             continue;
-        put_insn(b, word, size, -1, false, false);
+        put_insn(b, word, size, ok ? row_number(b->g, i.row) : -1, true, false);
         return true;
     }
     return false;
@@ -396,6 +449,15 @@ void gen_make(const struct gen *g, const struct gen_options *o, uint64_t seed, u
     want = 1 + below(&r, o->units);
     c->thumb = g->n_pick[0] == 0 || (g->n_pick[1] && chance(&r, 50));
     random_state(&r, c->thumb, &c->in);
+    if (o->system) {
+        gen_system_state(&r, c);
+        b.mode = c->in.cpsr & 0x1f;
+    }
+    if (o->anything) {
+        c->anything = true;
+        address_state(&r, &c->in);
+        want = 1;
+    }
     for (int tries = 0; c->n_units < want && tries < 200; tries++) {
         unsigned start = c->n;
         int row = g->pick[c->thumb][below(&r, (uint32_t)g->n_pick[c->thumb])];
@@ -403,7 +465,14 @@ void gen_make(const struct gen *g, const struct gen_options *o, uint64_t seed, u
         if (o->undefined) {
             if (c->n_units)
                 break;
-            ok = undefined_unit(&b);
+            ok = chance(&r, 40) ? undefined_row(&b) : undefined_unit(&b);
+        } else if (o->anything) {
+            ok = anything_unit(&b, row);
+        } else if (o->system) {
+            if (chance(&r, 70))
+                ok = gen_system_unit(&b);
+            else
+                ok = (g->rows[row].cls == GEN_SAFE || g->rows[row].cls == GEN_MEM) && gen_simple_unit(&b, row, -1, true);
         } else if (flow && chance(&r, 3))
             ok = gen_pc_unit(&b);
         else if (flow && chance(&r, 2))
@@ -441,6 +510,8 @@ unsigned gen_emit(const struct gen_case *g, unsigned first_unit, unsigned units,
 
     memset(c, 0, sizeof(*c));
     c->in = g->in;
+    c->banked = g->banked;
+    c->has_banked = g->has_banked;
     c->in.pc = pc;
     c->fpscr_mask = 0xffffffff;
     for (unsigned u = first_unit; u < first_unit + units; u++) {

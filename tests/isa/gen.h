@@ -43,6 +43,9 @@ struct gen_unit {
 
 struct gen_case {
     struct isa_state in;
+    struct isa_banked banked; /* when has_banked */
+    bool has_banked;
+    bool anything; /* gen_options.anything */
     bool thumb;
     unsigned n, n_units;
     struct gen_insn insn[GEN_MAX_INSNS];
@@ -74,6 +77,9 @@ struct gen_options {
     bool faults;        /* let some accesses fault */
     bool undefined;     /* only words that the tables do not have: one a case */
     bool no_exclusives; /* an interrupt may clear the monitor */
+    bool system;        /* status registers, modes, exceptions, coprocessors, starting in any mode: for the bare-metal runner */
+    bool banked_access; /* with `system`: MRS and MSR of banked registers; the oracle's machine must have the virtualisation extensions */
+    bool anything;      /* one instruction a case, any fields: mostly UNPREDICTABLE */
 };
 
 int gen_init(struct gen *g, const struct gen_options *o); /* 0, or -1: a pattern of the tables does not compile or nothing is selected */
@@ -94,6 +100,7 @@ struct builder {
     const struct gen_options *o;
     struct rng *r;
     struct gen_case *c;
+    unsigned mode; /* system cases: the mode that the next instruction runs in */
 };
 
 static inline uint32_t field_get(const struct gen_row *row, uint32_t word, char letter)
@@ -119,6 +126,16 @@ void put_insn(struct builder *b, uint32_t word, unsigned size, int row, bool cou
 void put_const(struct builder *b, unsigned reg, uint32_t value); /* MOVW, MOVT */
 void put_row(struct builder *b, int row, uint32_t word, bool counted,
              bool multi); /* a table word: A32 form of VFP and NEON is turned into T32 */
+/* One instruction that is the whole unit, and the row that the decoder says. */
+void put_decoded(struct builder *b, uint32_t word, unsigned size);
+/* The row that takes `word` in the case's instruction set; -1 if none does. */
+int row_of(const struct builder *b, uint32_t word, unsigned size);
+/* m = address `bytes` bytes behind the end of the code put here; in Thumb code with bit 0 set. */
+void put_address(struct builder *b, unsigned m, unsigned bytes);
+/* In Thumb code, after a branch to the next word in A32 state: A32 code that returns to Thumb state behind itself. */
+void back_to_thumb(struct builder *b);
+/* One instruction that a write of the pc skips. */
+bool make_skipped(struct builder *b, struct gen_insn *skipped);
 /* An address in the data page for an access of `len` bytes that must be aligned to `align`. */
 uint32_t pick_address(struct builder *b, unsigned len, unsigned align);
 /* Random word of a row with its should-be bits set, fields random. */
@@ -144,6 +161,8 @@ bool gen_fp_word(struct builder *b, int row, uint32_t *word, struct fixups *f);
 bool gen_branch_unit(struct builder *b, int row); /* emits a whole unit */
 bool gen_pc_unit(struct builder *b);              /* the pc written by a load or a move */
 bool gen_loop_unit(struct builder *b);
+bool gen_system_unit(struct builder *b); /* gen_sys.c: any of what user programs cannot or must not do */
+void gen_system_state(struct rng *r, struct gen_case *c);
 bool gen_special_unit(struct builder *b, int row);
 bool gen_simple_unit(struct builder *b, int row, int cond, bool counted); /* fix-ups and one instruction; cond -1: random */
 

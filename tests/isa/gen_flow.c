@@ -5,8 +5,7 @@
 
 #include <arch/arm/translate_int.h>
 
-/* The row that takes `word` in the case's instruction set; glue if none does. */
-static int row_of(const struct builder *b, uint32_t word, unsigned size)
+int row_of(const struct builder *b, uint32_t word, unsigned size)
 {
     struct arm_insn i;
     bool ok;
@@ -21,13 +20,12 @@ static int row_of(const struct builder *b, uint32_t word, unsigned size)
     return -1;
 }
 
-static void put(struct builder *b, uint32_t word, unsigned size)
+void put_decoded(struct builder *b, uint32_t word, unsigned size)
 {
     put_insn(b, word, size, row_of(b, word, size), true, false);
 }
 
-/* m = address `bytes` bytes behind the end of the code put here; in Thumb code with bit 0 set. */
-static void put_address(struct builder *b, unsigned m, unsigned bytes)
+void put_address(struct builder *b, unsigned m, unsigned bytes)
 {
     if (!b->c->thumb) {
         put_insn(b, 0xe28f0000 | m << 12, 4, -1, false, false);                   /* add m, pc, #0: the end of this code */
@@ -38,8 +36,7 @@ static void put_address(struct builder *b, unsigned m, unsigned bytes)
     }
 }
 
-/* One instruction that the write of the pc skips. */
-static bool make_skipped(struct builder *b, struct gen_insn *skipped)
+bool make_skipped(struct builder *b, struct gen_insn *skipped)
 {
     unsigned at = b->c->n;
     bool made = false;
@@ -61,35 +58,35 @@ static bool pc_unit_a32(struct builder *b, unsigned m, unsigned base, uint32_t e
     switch (kind) {
     case 0:
         put_const(b, m, bytes / 4);
-        put(b, 0xe08ff100 | m, 4); /* add pc, pc, m, lsl #2: counts from behind the next instruction */
+        put_decoded(b, 0xe08ff100 | m, 4); /* add pc, pc, m, lsl #2: counts from behind the next instruction */
         put_insn(b, 0xe1a00000, 4, -1, false, false);
         break;
     case 1:
         put_address(b, m, 4 + bytes);
-        put(b, 0xe1a0f000 | m, 4); /* mov pc, m */
+        put_decoded(b, 0xe1a0f000 | m, 4); /* mov pc, m */
         break;
     case 2:
         if (other == base)
             return false;
         put_const(b, base, ea);
         put_address(b, m, 8 + bytes);
-        put(b, 0xe8800000 | base << 16 | 1u << m | 1u << other, 4);    /* stm base, {m, other} */
-        if (other < m)                                                 /* m is the second word */
-            put(b, 0xe8900000 | base << 16 | 1u << other | 0x8000, 4); /* ldm base, {other, pc} */
+        put_decoded(b, 0xe8800000 | base << 16 | 1u << m | 1u << other, 4);    /* stm base, {m, other} */
+        if (other < m)                                                         /* m is the second word */
+            put_decoded(b, 0xe8900000 | base << 16 | 1u << other | 0x8000, 4); /* ldm base, {other, pc} */
         else
-            put(b, 0xe5900000 | base << 16 | 0xf000, 4); /* ldr pc, [base] */
+            put_decoded(b, 0xe5900000 | base << 16 | 0xf000, 4); /* ldr pc, [base] */
         break;
     case 3:
         put_const(b, base, ea);
         put_address(b, m, 8 + bytes);
-        put(b, 0xe5800000 | base << 16 | m << 12, 4);    /* str m, [base] */
-        put(b, 0xe4900000 | base << 16 | 0xf000 | 8, 4); /* ldr pc, [base], #8 */
+        put_decoded(b, 0xe5800000 | base << 16 | m << 12, 4);    /* str m, [base] */
+        put_decoded(b, 0xe4900000 | base << 16 | 0xf000 | 8, 4); /* ldr pc, [base], #8 */
         break;
     default:
         put_const(b, base, ea);
         put_address(b, m, 8 + bytes);
-        put(b, 0xe5800004 | base << 16 | m << 12, 4); /* str m, [base, #4] */
-        put(b, 0xe9900000 | base << 16 | 0x8000, 4);  /* ldmib base, {pc} */
+        put_decoded(b, 0xe5800004 | base << 16 | m << 12, 4); /* str m, [base, #4] */
+        put_decoded(b, 0xe9900000 | base << 16 | 0x8000, 4);  /* ldmib base, {pc} */
     }
     return true;
 }
@@ -101,27 +98,27 @@ static bool pc_unit_thumb(struct builder *b, unsigned m, unsigned base, uint32_t
     switch (below(b->r, 4)) {
     case 0:
         put_address(b, m, 2 + bytes);
-        put(b, 0x4687 | m << 3, 2); /* mov pc, m */
+        put_decoded(b, 0x4687 | m << 3, 2); /* mov pc, m */
         break;
     case 1:
         put_const(b, base, ea);
         put_address(b, m, 8 + bytes);
-        put(b, 0xf8c00000 | base << 16 | m << 12, 4); /* str.w m, [base] */
-        put(b, 0xf850fb08 | base << 16, 4);           /* ldr.w pc, [base], #8 */
+        put_decoded(b, 0xf8c00000 | base << 16 | m << 12, 4); /* str.w m, [base] */
+        put_decoded(b, 0xf850fb08 | base << 16, 4);           /* ldr.w pc, [base], #8 */
         break;
     case 2:
         put_const(b, 13, ea + 8);
         put_address(b, m, 6 + bytes);
-        put(b, 0xf84d0d04 | m << 12, 4); /* push.w {m} */
-        put(b, 0xbd00, 2);               /* pop {pc} */
+        put_decoded(b, 0xf84d0d04 | m << 12, 4); /* push.w {m} */
+        put_decoded(b, 0xbd00, 2);               /* pop {pc} */
         break;
     default:
         if (low == base || low >= m)
             return false;
         put_const(b, base, ea);
         put_address(b, m, 8 + bytes);
-        put(b, 0xe8800000 | base << 16 | 1u << low | 1u << m, 4); /* stm.w base, {low, m} */
-        put(b, 0xe8900000 | base << 16 | 1u << low | 0x8000, 4);  /* ldm.w base, {low, pc} */
+        put_decoded(b, 0xe8800000 | base << 16 | 1u << low | 1u << m, 4); /* stm.w base, {low, m} */
+        put_decoded(b, 0xe8900000 | base << 16 | 1u << low | 0x8000, 4);  /* ldm.w base, {low, pc} */
     }
     return true;
 }
@@ -178,13 +175,13 @@ bool gen_loop_unit(struct builder *b)
     for (unsigned i = at; i < b->c->n; i++)
         bytes += b->c->insn[i].size;
     if (b->c->thumb) {
-        put(b, 0xf1b00001 | counter << 16 | counter << 8, 4);
+        put_decoded(b, 0xf1b00001 | counter << 16 | counter << 8, 4);
         int32_t delta = -(int32_t)(bytes + 4 + 4); /* from the branch's pc, 4 on */
         uint32_t h = (uint32_t)delta >> 1;
-        put(b, 0xf0408000 | 1u << 26 | (h >> 11 & 63) << 16 | 1u << 13 | 1u << 11 | (h & 0x7ff), 4);
+        put_decoded(b, 0xf0408000 | 1u << 26 | (h >> 11 & 63) << 16 | 1u << 13 | 1u << 11 | (h & 0x7ff), 4);
     } else {
-        put(b, 0xe2500001 | counter << 16 | counter << 12, 4);
-        put(b, 0x1a000000 | ((uint32_t)(-(int32_t)(bytes + 4 + 8) >> 2) & 0xffffff), 4);
+        put_decoded(b, 0xe2500001 | counter << 16 | counter << 12, 4);
+        put_decoded(b, 0x1a000000 | ((uint32_t)(-(int32_t)(bytes + 4 + 8) >> 2) & 0xffffff), 4);
     }
     return made && b->c->n < GEN_MAX_INSNS;
 }

@@ -21,8 +21,6 @@ enum gen_class gen_int_class(const struct gen_row *r)
         return GEN_SKIP;
     if (tr == tr_it) /* made by it_unit() */
         return GEN_SKIP;
-    if (tr == tr_nop && r->row->name[0] == 'h') /* unallocated memory hints */
-        return GEN_SKIP;
     if (r->row->flags & ROW_MEM)
         return GEN_MEM;
     return GEN_SAFE;
@@ -423,8 +421,7 @@ static unsigned offset_in_case(const struct builder *b)
     return bytes;
 }
 
-/* In Thumb code, after a branch to the next word in A32 state: A32 code that returns to Thumb state behind itself. */
-static void back_to_thumb(struct builder *b)
+void back_to_thumb(struct builder *b)
 {
     unsigned m = pick_reg(b);
 

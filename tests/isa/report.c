@@ -8,7 +8,8 @@
 
 const char *isa_kind_name(uint32_t kind)
 {
-    static const char *const names[] = {"none", "end", "undefined", "data abort", "alignment fault", "prefetch abort", "breakpoint", "svc"};
+    static const char *const names[] = {"none",           "end",        "undefined", "data abort", "alignment fault",
+                                        "prefetch abort", "breakpoint", "svc",       "loop"};
 
     return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
 }
@@ -46,6 +47,19 @@ static void differ(const char *what, uint64_t want, uint64_t got)
                want >> 32 || got >> 32 ? 16 : 8, (unsigned long)got);
 }
 
+static const char *const banked_names[] = {"r8_fiq",   "r9_fiq", "r10_fiq",  "r11_fiq",  "r12_fiq", "sp_fiq",   "lr_fiq",
+                                           "spsr_fiq", "sp_svc", "lr_svc",   "spsr_svc", "sp_abt",  "lr_abt",   "spsr_abt",
+                                           "sp_und",   "lr_und", "spsr_und", "sp_irq",   "lr_irq",  "spsr_irq", "fpexc"};
+_Static_assert(sizeof(banked_names) / sizeof(banked_names[0]) == sizeof(struct isa_banked) / 4, "a name for each");
+
+static void print_banked(const struct isa_banked *k)
+{
+    const uint32_t *w = (const uint32_t *)k;
+
+    for (unsigned i = 0; i < sizeof(*k) / 4; i++)
+        printf("%s%8s=%08x%s", i % 7 ? " " : "   ", banked_names[i], w[i], i % 7 == 6 ? "\n" : "");
+}
+
 void report_difference(const struct gen *g, const struct gen_case *gc, unsigned first_unit, unsigned units, const struct batch *b,
                        unsigned piece, const struct isa_result *got)
 {
@@ -60,6 +74,8 @@ void report_difference(const struct gen *g, const struct gen_case *gc, unsigned 
             fp |= gc->insn[i].row >= 0 && g->rows[gc->insn[i].row].table >= ARM_TABLE_VFP;
     printf("  before:");
     print_state(&c->in, fp);
+    if (c->has_banked)
+        print_banked(&c->banked);
     printf("  after:\n");
     if (want->kind != got->kind)
         printf("    end    oracle %s, here %s\n", isa_kind_name(want->kind), isa_kind_name(got->kind));
@@ -75,6 +91,8 @@ void report_difference(const struct gen *g, const struct gen_case *gc, unsigned 
         snprintf(name, sizeof(name), "d%u", i);
         differ(name, want->out.d[i], got->out.d[i]);
     }
+    for (unsigned i = 0; i < sizeof(want->banked) / 4; i++)
+        differ(banked_names[i], ((const uint32_t *)&want->banked)[i], ((const uint32_t *)&got->banked)[i]);
     if (want->mem_hash != got->mem_hash || want->n_changed != got->n_changed) {
         const struct isa_result *r[2] = {want, got};
         for (int k = 0; k < 2; k++) {

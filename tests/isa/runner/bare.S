@@ -5,11 +5,23 @@
     .syntax unified
     .arm
     .fpu neon-vfpv4
+    .arch_extension virt
 
     .section .text.start, "ax"
     .global _start
 _start:
-    cpsid   aif, #0x13
+    mrs     r0, cpsr
+    and     r0, r0, #0x1f
+    cmp     r0, #0x1a                   @ Hyp mode, where the machine has one: leave it for good
+    bne     1f
+    ldr     r0, =1f
+    ldr     r1, =0x1d3
+    msr     ELR_hyp, r0
+    msr     spsr_fsxc, r1
+    ldr     r2, =had_hyp
+    str     r1, [r2]
+    eret
+1:  cpsid   aif, #0x13
     ldr     sp, =svc_stack_top
     ldr     r0, =vectors
     mcr     p15, 0, r0, c12, c0, 0      @ VBAR
@@ -44,6 +56,12 @@ _start:
     mov     sp, r0
     cps     #0x13
     bl      bare_first
+    ldr     r1, =bare_banked
+    ldr     r1, [r1]
+    cmp     r1, #0
+    ldrne   r1, =banked_vectors
+    mcrne   p15, 0, r1, c12, c0, 0
+    isb
     b       resume
 
 /* What happened is in r0..r14_usr, spsr, lr of the exception mode; sp = frame. */
@@ -73,6 +91,10 @@ resume:
     ldr     r1, [r0, #68]
     vmsr    fpscr, r1
     clrex
+    ldr     r1, =bare_banked
+    ldr     r1, [r1]
+    cmp     r1, #0
+    bne     resume_banked
     ldr     r1, [r0, #64]
     msr     spsr_fsxc, r1
     ldr     sp, =frame
@@ -101,7 +123,7 @@ on_dabt:  entry VEC_DABT
 /* Only user mode is interrupted. Set the timer anew, a little later each time, and go back. */
 on_irq:
     ldr     sp, =irq_stack_top
-    push    {r0-r3}
+    push    {r0-r3, r12, lr}
     ldr     r0, =0x08010000
     ldr     r1, [r0, #0xc]              @ GICC_IAR
     ldr     r2, =bare_interrupts
@@ -115,24 +137,145 @@ on_irq:
     mcr     p15, 0, r2, c14, c3, 0      @ CNTV_TVAL
     isb
     str     r1, [r0, #0x10]             @ GICC_EOIR
-    pop     {r0-r3}
+    bl      bare_is_loop
+    cmp     r0, #0
+    pop     {r0-r3, r12, lr}
+    bne     on_loop
     subs    pc, lr, #4
+on_loop:
+    ldr     sp, =frame
+    entry VEC_LOOP
+    .ltorg
+
+/*
+ * Cases with the registers of all modes (struct isa_banked behind struct isa_state). RFE starts a case, from abort mode, or from undefined
+ * mode when the case is to run in abort mode; the stack pointer of that mode is always `launch`.
+ */
+    .macro load_mode mode
+    cps     #\mode
+    ldr     sp, [r2], #4
+    ldr     lr, [r2], #4
+    ldr     r3, [r2], #4
+    msr     spsr_fsxc, r3
+    .endm
+    .macro store_mode mode
+    cps     #\mode
+    str     sp, [r2], #4
+    str     lr, [r2], #4
+    mrs     r3, spsr
+    str     r3, [r2], #4
+    .endm
+
+resume_banked:
+    add     r2, r0, #328
+    cps     #0x11
+    ldmia   r2!, {r8-r14}
+    ldr     r3, [r2], #4
+    msr     spsr_fsxc, r3
+    load_mode 0x13
+    load_mode 0x17
+    load_mode 0x1b
+    load_mode 0x12
+    ldr     r3, [r2]
+    vmsr    fpexc, r3
+    cps     #0x1f
+    add     r2, r0, #32
+    ldmia   r2, {r8-r14}
+    ldr     r4, =launch
+    ldr     r2, [r0, #60]
+    ldr     r3, [r0, #64]
+    stmia   r4, {r2, r3}
+    and     r3, r3, #0x1f
+    cmp     r3, #0x17
+    beq     1f
+    cps     #0x17
+    mov     sp, r4
+    ldmia   r0, {r0-r7}
+    rfeia   sp
+1:  cps     #0x1b
+    mov     sp, r4
+    ldmia   r0, {r0-r7}
+    rfeia   sp
+
+    .macro entry_banked kind
+    mcr     p15, 0, sp, c13, c0, 4      @ TPIDRPRW holds it meanwhile
+    ldr     sp, =frame
+    stmia   sp, {r0-r14}^
+    nop
+    mrs     r0, spsr
+    str     lr, [sp, #60]
+    str     r0, [sp, #64]
+    mov     r0, #\kind
+    b       event_banked
+    .endm
+
+event_banked:
+    mov     r4, sp
+    mrc     p15, 0, sp, c13, c0, 4
+    vmrs    r3, fpexc
+    str     r3, [r4, #408]
+    orr     r3, r3, #0x40000000
+    vmsr    fpexc, r3
+    vmrs    r1, fpscr
+    str     r1, [r4, #68]
+    add     r2, r4, #72
+    vstmia  r2!, {d0-d15}
+    vstmia  r2!, {d16-d31}              @ r2 = the banked registers
+    cps     #0x11
+    stmia   r2!, {r8-r14}
+    mrs     r3, spsr
+    str     r3, [r2], #4
+    store_mode 0x13
+    store_mode 0x17
+    store_mode 0x1b
+    store_mode 0x12
+    b       event
+    .ltorg
+
+    .balign 32
+banked_vectors:
+    b       .
+    b       banked_undef
+    b       banked_svc
+    b       banked_pabt
+    b       banked_dabt
+    b       .
+    b       .
+    b       .
+banked_undef: entry_banked VEC_UNDEF
+banked_svc:   entry_banked VEC_SVC
+banked_pabt:  entry_banked VEC_PABT
+banked_dabt:  entry_banked VEC_DABT
     .ltorg
 
     .global bare_power_off
 bare_power_off:
     ldr     r0, =0x84000008             @ PSCI SYSTEM_OFF
-    .arch_extension virt
+    ldr     r1, =had_hyp                @ QEMU takes PSCI calls by SMC on a machine with Hyp mode
+    ldr     r1, [r1]
+    cmp     r1, #0
+    bne     1f
     hvc     #0
+1:  .arch_extension sec
+    smc     #0
     b       .
+    .ltorg
+
+    .data
+had_hyp:
+    .word   0
 
     .bss
     .balign 16
     .global frame
 frame:
-    .space 336
+    .space 416
+    .space 256
+    .global launch
+launch:                                 @ with room for SRS around it
+    .space 272
     .space 16384
 svc_stack_top:
-    .space 64
+    .space 256
 irq_stack_top:
     .section .note.GNU-stack, "", %progbits

@@ -6,11 +6,16 @@
 #include "bare.h"
 #include "collect.h"
 
-extern struct isa_state frame;
+extern struct {
+    struct isa_state state;
+    struct isa_banked banked;
+} frame;
 uint32_t bare_make_tables(void);
 const struct isa_state *bare_first(void);
+bool bare_is_loop(void);
 const struct isa_state *bare_event(uint32_t vector);
 _Noreturn void bare_power_off(void);
+uint32_t bare_banked;                       /* ISA_MODE_BANKED */
 uint32_t bare_timer_ticks, bare_interrupts; /* for the interrupt handler; not 0: a timer interrupt so often */
 
 static uint32_t level1[4096] __attribute__((aligned(16384)));
@@ -106,7 +111,20 @@ const struct isa_state *bare_first(void)
         uint32_t sctlr;
         __asm__ volatile("mrc p15, 0, %0, c1, c0, 0\n\torr %0, %0, #2\n\tmcr p15, 0, %0, c1, c0, 0\n\tisb" : "=r"(sctlr));
     }
+    bare_banked = batch()->mode & ISA_MODE_BANKED;
     return &cases()[0].in;
+}
+
+/* At every timer interrupt: is it the watchdog's eighth in one case? */
+bool bare_is_loop(void)
+{
+    static uint32_t seen, times;
+
+    if (!(batch()->mode & ISA_MODE_WATCHDOG))
+        return false;
+    times = seen == current ? times + 1 : 0;
+    seen = current;
+    return times == 8;
 }
 
 static void report(void)
@@ -127,9 +145,10 @@ static void report(void)
 const struct isa_state *bare_event(uint32_t vector)
 {
     const struct isa_case *c = &cases()[current];
-    uint32_t status, thumb = frame.cpsr & 0x20;
+    uint32_t status, thumb = frame.state.cpsr & 0x20;
 
-    result.out = frame;
+    result.out = frame.state;
+    result.banked = frame.banked; /* zero unless ISA_MODE_BANKED */
     result.far = 0;
     switch (vector) {
     case VEC_UNDEF:
@@ -139,6 +158,9 @@ const struct isa_state *bare_event(uint32_t vector)
     case VEC_SVC:
         result.out.pc -= thumb ? 2 : 4;
         result.kind = ISA_SVC;
+        break;
+    case VEC_LOOP:
+        result.kind = ISA_LOOP;
         break;
     case VEC_PABT:
         result.out.pc -= 4;
@@ -153,7 +175,10 @@ const struct isa_state *bare_event(uint32_t vector)
         result.kind = (status & 15) == 1 ? ISA_BUS : ISA_SEGV;
     }
     isa_collect_memory(batch(), &result);
-    if (!isa_same(c, &result, &((const struct isa_result *)batch()->expected)[current])) {
+    struct isa_result *expected = &((struct isa_result *)batch()->expected)[current];
+    if (batch()->mode & ISA_MODE_RECORD) {
+        *expected = result;
+    } else if (!isa_same(c, &result, expected)) {
         if (differences++ < batch()->max_reports)
             report();
     }

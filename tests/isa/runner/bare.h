@@ -3,3 +3,4 @@
 #define VEC_SVC   2
 #define VEC_PABT  3
 #define VEC_DABT  4
+#define VEC_LOOP  5 /* not a vector: the watchdog */
