@@ -98,6 +98,7 @@ void system_start(void)
         close(fd);
     signal(SIGPIPE, SIG_IGN);
     mount_kernel_filesystems("");
+    sethostname("armlet", 6);
     mkdir("/tmp", 01777);
     chmod("/tmp", 01777);
 }

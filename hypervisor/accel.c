@@ -35,9 +35,11 @@ const struct accel_ops *accel_choose(const struct options *o)
         return NULL;
     }
     if (kvm_probe(why, sizeof(why)) == KVM_NATIVE) {
-        error_report("running with -accel kvm: %s", why);
+        if (!o->quiet_choice)
+            error_report("running with -accel kvm: %s", why);
         return &accel_kvm;
     }
-    error_report("running with -accel hosted: %s", why);
+    if (!o->quiet_choice)
+        error_report("running with -accel hosted: %s", why);
     return &accel_hosted;
 }

@@ -38,6 +38,7 @@ struct options {
     struct board_config board; /* -drive, -netdev, -nic, -virtfs, -device */
     const struct virtio_console_port *console_ports; /* of a virtio console that no option names (armlet run); the caller's */
     unsigned n_console_ports;                        /* 0: no such device */
+    bool quiet_choice;                               /* -accel auto does not say what it chose */
     struct run *run;                                 /* armlet run, which takes signals; NULL otherwise */
 };
 

@@ -7,8 +7,8 @@ export PACKAGES_BUILD="gcc libc6-dev gcc-arm-linux-gnueabihf libc6-dev-armhf-cro
 # To run the tests: units, the instruction oracle, boots beside QEMU.
 export PACKAGES_TEST="libcmocka-dev qemu-system-arm qemu-user device-tree-compiler util-linux qemu-utils e2fsprogs"
 
-# To make Debian disks (tools/mkdebian).
-export PACKAGES_DISK="e2fsprogs fakeroot qemu-utils cpio xz-utils zstd ca-certificates"
+# To make Debian disks (tools/mkdebian) and test them over ssh.
+export PACKAGES_DISK="e2fsprogs fakeroot qemu-utils cpio openssh-client ca-certificates"
 
 # To run the boots on stock kvm_amd (in QEMU) and stock kvm_intel (in Bochs).
 export PACKAGES_NESTED="qemu-system-x86 bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso kmod"

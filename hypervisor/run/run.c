@@ -42,6 +42,7 @@ static int run_machine(struct run *r, const struct plan *plan)
     options.console_ports = r->ports;
     options.n_console_ports = PORT_COUNT;
     options.run = r;
+    options.quiet_choice = !r->verbose;
     if (plan->tty)
         terminal_setup(0);
     signals_block();

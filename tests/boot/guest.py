@@ -74,12 +74,12 @@ def kvm_missing():
         os.close(fd)
 
 
-def add_arguments(parser):
-    """The options every driver has."""
+def add_arguments(parser, initrd=True):
+    """The options every driver has; INITRD: one must be given."""
     parser.add_argument("--armlet", default="build/armlet", help="the armlet binary")
     parser.add_argument("--machine", default="hosted", help="hosted, kvm, auto or qemu")
     parser.add_argument("--kernel", default="armmp", help="armmp, lpae, rt or a file")
-    parser.add_argument("--initrd", required=True, help="initramfs made by tools/mkinitramfs")
+    parser.add_argument("--initrd", required=initrd, help="initramfs made by tools/mkinitramfs")
     parser.add_argument("--memory", default="512M")
     parser.add_argument("--log", help="write the console output to this file")
     parser.add_argument("--timeout", type=float, default=600, help="seconds for the whole run")
@@ -241,10 +241,10 @@ def trouble(lines):
     return [re.sub(r"0x[0-9a-f]+|\d+", "N", re.sub(r"^\[ *[\d.]+\] ", "", line)) for line in lines if TROUBLE.search(line)]
 
 
-def main(run, description, arguments=None):
+def main(run, description, arguments=None, initrd=True):
     """Run a driver: its function gets the parsed options; GuestError becomes one message and exit code 1."""
-    parser = argparse.ArgumentParser(description=description)
-    add_arguments(parser)
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, initrd)
     if arguments:
         arguments(parser)
     args = parser.parse_args()
