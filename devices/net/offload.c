@@ -52,25 +52,24 @@ static void put32(uint8_t *p, uint32_t v)
 
 /*
  * Sums 32-bit words into 64-bit accumulators: one's complement addition does not care about the width it is done in, nor about byte order
- * as long as the result is stored in the order it was read in (RFC 1071). Written so that the compiler makes vectors of the inner loop.
+ * as long as the result is stored in the order it was read in (RFC 1071).
  */
-__attribute__((optimize("O3"))) uint64_t offload_sum(const void *bytes, size_t len, uint64_t sum)
+uint64_t offload_sum(const void *bytes, size_t len, uint64_t sum)
 {
+    typedef uint64_t pair __attribute__((vector_size(16)));
+    const pair low = {0xffffffff, 0xffffffff};
     const uint8_t *p = bytes;
-    while (len >= 32) {
-        size_t blocks = len / 32;
-        uint64_t lane[8] = {0};
-        for (size_t i = 0; i < blocks; i++, p += 32) {
-            for (unsigned k = 0; k < 8; k++) {
-                uint32_t word;
-                memcpy(&word, p + 4 * k, 4);
-                lane[k] += word;
-            }
-        }
-        len -= blocks * 32;
-        for (unsigned k = 0; k < 8; k++)
-            sum += (lane[k] & 0xffffffff) + (lane[k] >> 32);
+    pair even = {0}, odd = {0};
+    for (; len >= 32; p += 32, len -= 32) {
+        pair a, b;
+        memcpy(&a, p, 16);
+        memcpy(&b, p + 16, 16);
+        even += (a & low) + (b & low);
+        odd += (a >> 32) + (b >> 32);
     }
+    even += odd;
+    for (unsigned i = 0; i < 2; i++)
+        sum += (even[i] & 0xffffffff) + (even[i] >> 32);
     for (; len >= 2; p += 2, len -= 2) {
         uint16_t half;
         memcpy(&half, p, 2);

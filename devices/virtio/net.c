@@ -236,8 +236,9 @@ static bool net_receive(void *ctx, const struct virtio_net_hdr *hdr, const struc
             written = copy(&to, &head, HDR_LEN);
         }
         written += copy(&to, &from, len);
-        virtqueue_push(s->queue[QUEUE_RX], c, (uint32_t)written);
+        virtqueue_fill(s->queue[QUEUE_RX], c, (uint32_t)written);
     }
+    virtqueue_publish(s->queue[QUEUE_RX]); /* all at once: a driver that polls takes a frame with missing buffers for an error */
     return true;
 }
 

@@ -244,7 +244,7 @@ bool virtqueue_want_notify(struct virtqueue *q, bool on)
 
 /* --- giving them back ------------------------------------------------------------------------------------------------------------ */
 
-void virtqueue_push(struct virtqueue *q, struct virtio_chain *c, uint32_t written)
+void virtqueue_fill(struct virtqueue *q, struct virtio_chain *c, uint32_t written)
 {
     const struct iovec *in = virtio_chain_in(c);
     if (written > c->in_len)
@@ -261,8 +261,18 @@ void virtqueue_push(struct virtqueue *q, struct virtio_chain *c, uint32_t writte
     ring_written(q, e, USED_ELEM);
     q->used_idx++;
     q->in_flight--;
+}
+
+void virtqueue_publish(struct virtqueue *q)
+{
     store16_release(q->used + 2, q->used_idx);
     ring_written(q, q->used + 2, 2);
+}
+
+void virtqueue_push(struct virtqueue *q, struct virtio_chain *c, uint32_t written)
+{
+    virtqueue_fill(q, c, written);
+    virtqueue_publish(q);
 }
 
 void virtqueue_signal(struct virtqueue *q)

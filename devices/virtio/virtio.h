@@ -66,6 +66,12 @@ struct virtqueue *virtio_queue(struct virtio *v, unsigned n);
 int virtqueue_pop(struct virtqueue *q, struct virtio_chain *c);
 /* Give a request back; `written` bytes of its writable part were stored. Tells the translator, publishes, does not interrupt. */
 void virtqueue_push(struct virtqueue *q, struct virtio_chain *c, uint32_t written);
+/*
+ * The same in two steps, for requests that the driver must come to see all at once (the buffers of one received packet): fill each, in order, then publish.
+ * In between only fill and pop.
+ */
+void virtqueue_fill(struct virtqueue *q, struct virtio_chain *c, uint32_t written);
+void virtqueue_publish(struct virtqueue *q);
 /* Interrupt the guest about pushed requests, if it wants to know (EVENT_IDX, NO_INTERRUPT). */
 void virtqueue_signal(struct virtqueue *q);
 /* Ask for (true) or do without (false) notifications of new requests. true: returns whether requests came in meanwhile: pop again. */

@@ -22,7 +22,7 @@ struct virtqueue {
     const uint8_t *avail;
     uint8_t *used;
     uint16_t last_avail; /* next entry of the avail ring to take */
-    uint16_t used_idx;   /* as published */
+    uint16_t used_idx;   /* as published, but between fill and publish */
     uint16_t signalled;  /* used_idx when the driver was last considered for an interrupt */
     uint16_t in_flight;  /* popped, not pushed; never more than size */
     bool notify_on;
