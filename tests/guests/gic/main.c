@@ -104,6 +104,244 @@ static void reset_gic(void)
         D_PRIORITY(i) = 0xa0;
 }
 
+/* --- groups: group 0 as FIQ, group 1 as IRQ --- */
+
+#define D_GROUP(n)    REG32(GICD + 0x80 + 4 * (n))
+#define D_ICACTIVE(n) REG32(GICD + 0x380 + 4 * (n))
+#define D_CPENDSGI(n) (*(volatile uint8_t *)(uintptr_t)(GICD + 0xf10 + (n)))
+#define D_SPENDSGI(n) (*(volatile uint8_t *)(uintptr_t)(GICD + 0xf20 + (n)))
+#define C_ABPR        REG32(GICC + 0x1c)
+#define C_AIAR        REG32(GICC + 0x20)
+#define C_AEOIR       REG32(GICC + 0x24)
+#define C_AHPPIR      REG32(GICC + 0x28)
+
+static uint32_t fiqs, irqs, group1_ids;
+
+static void serve_fiq(struct frame *f)
+{
+    uint32_t iar = C_IAR;
+    f->lr -= 4;
+    fiqs = fiqs << 4 | (iar & 15);
+    C_EOIR = iar;
+}
+
+static void serve_irq(struct frame *f)
+{
+    uint32_t group0_view = C_IAR, iar;
+    f->lr -= 4;
+    irqs = irqs << 4 | (group0_view & 15);
+    if (group0_view == 1022) { /* a group 1 interrupt that IAR does not give out */
+        if (on_qemu()) { /* QEMU 7.2 has no AIAR, AEOIR and AHPPIR */
+            C_CTLR |= 1 << 2;
+            iar = C_IAR;
+            C_EOIR = iar;
+            C_CTLR &= ~(1u << 2);
+        } else {
+            iar = C_AIAR;
+            C_AEOIR = iar;
+        }
+        group1_ids = group1_ids << 4 | (iar & 15);
+    } else if (group0_view < 1020) {
+        C_EOIR = group0_view;
+    }
+}
+
+static void both_in(void)
+{
+    __asm__ volatile("cpsie if" : : : "memory");
+    for (volatile int i = 0; i < 200; i++)
+        ;
+    __asm__ volatile("cpsid if" : : : "memory");
+    last.count = 0;
+}
+
+static void test_groups(void)
+{
+    on_exception[VEC_FIQ] = serve_fiq;
+    on_exception[VEC_IRQ] = serve_irq;
+    D_GROUP(0) = 1 << 9 | 1 << 10; /* SGIs 9 and 10 are group 1 */
+    expect("groups", D_GROUP(0), 1 << 9 | 1 << 10);
+    D_CTLR = 3;
+    C_CTLR = 3 | 1 << 3; /* both groups, FIQEn */
+    self_sgi(9);
+    expect("group 1: HPPIR", C_HPPIR, 1022);
+    expect_not_qemu("  AHPPIR", C_AHPPIR, 9, 0);
+    expect("  ISR: IRQ", MRC(0, c12, c1, 0), 0x80);
+    self_sgi(5);
+    expect("group 0 too, of the same priority: HPPIR", C_HPPIR, 5);
+    expect("  ISR: FIQ", MRC(0, c12, c1, 0), 0x40);
+    both_in();
+    expect("FIQs", fiqs, 5);
+    expect("IRQs, by IAR", irqs, 1022 & 15);
+    expect("  by AIAR", group1_ids, 9);
+    fiqs = irqs = group1_ids = 0;
+    C_CTLR = 3; /* group 0 as IRQ too */
+    self_sgi(5);
+    both_in();
+    expect("without FIQEn: IRQ", irqs, 5);
+    expect("  no FIQ", fiqs, 0);
+    irqs = 0;
+    C_CTLR = 3 | 1 << 2; /* AckCtl: IAR gives out both groups */
+    self_sgi(10);
+    both_in();
+    expect("AckCtl", irqs, 10);
+    irqs = 0;
+    D_CTLR = 1;
+    self_sgi(10);
+    both_in();
+    expect("group 1 off in the distributor", irqs, 0);
+    D_CTLR = 3;
+    C_CTLR = 1;
+    both_in();
+    expect("group 1 off in the interface", irqs, 0);
+    C_CTLR = 3 | 1 << 2;
+    both_in();
+    expect("group 1 on", irqs, 10);
+    irqs = fiqs = group1_ids = 0;
+
+    /* each group has its binary point */
+    C_ABPR = 5;
+    expect("ABPR", C_ABPR, 5);
+    expect("BPR", C_BPR, 2);
+    D_GROUP(0) = 0;
+    D_CTLR = 1;
+    C_CTLR = 1;
+    on_exception[VEC_FIQ] = NULL;
+    on_exception[VEC_IRQ] = serve;
+}
+
+/* --- pending and active bits --- */
+
+static void test_bits(void)
+{
+    D_SPENDSGI(3) = 1;
+    expect("SPENDSGIR", D_SPENDSGI(3), 1);
+    expect("  pending", D_ISPEND(0), 1 << 3);
+    D_CPENDSGI(3) = 1;
+    expect("CPENDSGIR", D_ISPEND(0), 0);
+    D_SPENDSGI(3) = 1;
+    run("SGI by SPENDSGIR", 0x3);
+
+    /* an interrupt that is active already stays pending */
+    self_sgi(6);
+    uint32_t iar = C_IAR;
+    self_sgi(6);
+    expect("active and pending", D_ISACTIVE(0) | D_ISPEND(0) << 16, 1u << 6 | 1u << 22);
+    expect("  not given out again", C_IAR, 1023);
+    C_EOIR = iar;
+    run("  after its end", 0x6);
+    D_ISACTIVE(0) = 1 << 7;
+    self_sgi(7);
+    run("made active by software: waits", 0);
+    D_ICACTIVE(0) = 1 << 7;
+    run("  made inactive", 0x7);
+
+    /* EOI of something that is not active, of a spurious number */
+    C_EOIR = 12;
+    C_EOIR = 1023;
+    self_sgi(8);
+    run("needless ends of interrupt do nothing", 0x8);
+
+    /* priorities in the bytes of a word, and masks at their limits */
+    REG32(GICD + 0x400 + 8) = 0x40608020;
+    expect("priority bytes", D_PRIORITY(8) | D_PRIORITY(9) << 8 | D_PRIORITY(10) << 16 | (uint32_t)D_PRIORITY(11) << 24, 0x40608020);
+    self_sgi(11);
+    self_sgi(10);
+    self_sgi(9);
+    self_sgi(8);
+    run("by priorities 20 40 60 80", 0x8ba9);
+    C_PMR = 0x40;
+    self_sgi(11);
+    run("the priority that PMR names is masked", 0);
+    C_PMR = 0x48;
+    run("one step above", 0xb);
+    C_PMR = 0;
+    self_sgi(8);
+    run("PMR 0: nothing", 0);
+    C_PMR = 0xf0;
+    run("  and back", 0x8);
+    REG32(GICD + 0x400 + 8) = 0xa0a0a0a0;
+
+    /* nested three deep, each with its running priority */
+    D_PRIORITY(1) = 0x20, D_PRIORITY(2) = 0x40, D_PRIORITY(3) = 0x60;
+    self_sgi(3);
+    uint32_t a = C_IAR, ra = C_RPR;
+    self_sgi(2);
+    uint32_t b = C_IAR, rb = C_RPR;
+    self_sgi(1);
+    uint32_t c = C_IAR, rc = C_RPR;
+    expect("three deep", a | b << 4 | c << 8, 0x123);
+    expect("  running priorities", ra | rb << 8 | rc << 16, 0x204060);
+    C_EOIR = c;
+    expect("  one ended", C_RPR, 0x40);
+    C_EOIR = b;
+    expect("  two ended", C_RPR, 0x60);
+    C_EOIR = a;
+    expect("  all ended", C_RPR, 0xff);
+    D_PRIORITY(1) = 0x80, D_PRIORITY(2) = 0x40, D_PRIORITY(3) = 0xc0;
+}
+
+/* --- a device's line, as a level and as edges --- */
+
+static uint32_t served;
+static void serve_uart(struct frame *f)
+{
+    uint32_t iar = C_IAR;
+    f->lr -= 4;
+    if (++served == 5)
+        UART_IMSC = 0; /* the line goes down; its cause was left alone until now */
+    C_EOIR = iar;
+}
+
+static void test_lines(void)
+{
+    const uint32_t bit = 1u << (UART_IRQ - 32);
+    on_exception[VEC_IRQ] = serve_uart;
+    UART_ICR = 0x7ff;
+    print("a level\n"); /* the transmit interrupt is raised, masked still */
+    UART_IMSC = 1 << 5;
+    expect("level up: pending", D_ISPEND(1) & bit, bit);
+    D_ICPEND(1) = bit;
+    expect("  ICPENDR does not take it", D_ISPEND(1) & bit, bit);
+    D_ISENABLE(1) = bit;
+    let_in();
+    expect("  given out as long as it is up", served, 5);
+    expect("  down: not pending", D_ISPEND(1) & bit, 0);
+    D_ISPEND(1) = bit;
+    expect("  set pending by software", D_ISPEND(1) & bit, bit);
+    let_in();
+    expect("  given out once", served, 6);
+    last.count = 0;
+
+    D_ICENABLE(1) = bit;
+    D_CONFIG(2) = D_CONFIG(2) | 2u << 2 * (UART_IRQ - 32);
+    UART_IMSC = 1 << 5;
+    expect("edge: pending", D_ISPEND(1) & bit, bit);
+    UART_IMSC = 0;
+    expect("  kept when the line goes down", D_ISPEND(1) & bit, bit);
+    D_ISENABLE(1) = bit;
+    let_in();
+    expect("  given out once", served, 7);
+    UART_IMSC = 1 << 5;
+    let_in();
+    expect("  next edge", served, 8);
+    let_in();
+    expect("  no edge, though up", served, 8);
+    D_ICPEND(1) = bit;
+    UART_IMSC = 0;
+    UART_IMSC = 1 << 5;
+    D_ICPEND(1) = bit;
+    let_in();
+    expect("  cleared by ICPENDR", served, 8);
+    UART_IMSC = 0;
+    D_ICENABLE(1) = bit;
+    D_CONFIG(2) = D_CONFIG(2) & ~(2u << 2 * (UART_IRQ - 32));
+    UART_ICR = 0x7ff;
+    D_ICPEND(1) = bit;
+    on_exception[VEC_IRQ] = serve;
+    last.count = 0;
+}
+
 void guest_main(void)
 {
     mmu_on_short();
@@ -229,5 +467,8 @@ void guest_main(void)
     self_sgi(9);
     __asm__ volatile("wfi" : : : "memory");
     run("WFI with a pending interrupt", 0x9);
+    test_bits();
+    test_lines();
+    test_groups();
     expect("IAR at the end", C_IAR, 1023);
 }
