@@ -1,7 +1,6 @@
 /*
  * session.c: see session.h.
  */
-#include <hypervisor/clock.h>
 #include <hypervisor/log.h>
 #include <hypervisor/options.h>
 #include <hypervisor/session.h>
@@ -18,7 +17,7 @@ int session_run(struct vm *vm, const struct options *options)
         if (vm_create(vm, options) == 0) {
             code = vm_run(vm);
             if (options->stats && vm->tsc_start)
-                stats_print(vm, clock_scale(host_tsc() - vm->tsc_start, 1000000000ull, clock_tsc_hz()));
+                stats_print(vm, true);
         }
         vm_destroy(vm);
         if (log_close() < 0)

@@ -6,6 +6,7 @@
 #include <hypervisor/options.h>
 #include <hypervisor/run/run.h>
 #include <hypervisor/signals.h>
+#include <hypervisor/stats.h>
 #include <hypervisor/terminal.h>
 #include <hypervisor/vm.h>
 #include <poll.h>
@@ -26,6 +27,7 @@ static sigset_t taken(void)
     sigaddset(&s, SIGQUIT);
     sigaddset(&s, SIGTSTP);
     sigaddset(&s, SIGCONT);
+    sigaddset(&s, SIGUSR2);
     sigaddset(&s, SIGWINCH);
     return s;
 }
@@ -92,6 +94,10 @@ static void signal_ready(void *arg, short revents UNUSED)
         case SIGWINCH:
             if (vm->opt->run)
                 run_window_changed(vm->opt->run);
+            break;
+        case SIGUSR2:
+            if (vm->opt->stats && vm->accel && vm->tsc_start)
+                stats_print(vm, false);
             break;
         default:
             if (vm->opt->run && run_signal(vm->opt->run, (int)i.ssi_signo))

@@ -67,10 +67,10 @@ static void time_line(const char *text, uint64_t ticks, uint64_t hz, uint64_t to
     fprintf(stderr, "  %-42s %13.3f s  %5.1f %%\n", text, (double)ticks / (double)hz, total ? 100.0 * (double)ticks / (double)total : 0.0);
 }
 
-void stats_print(const struct vm *vm, uint64_t wall_ns)
+void stats_print(const struct vm *vm, bool final)
 {
     const struct engine_stats *s = &vm->shared->stats;
-    uint64_t hz = clock_tsc_hz(), total = clock_scale(wall_ns, hz, 1000000000ull);
+    uint64_t hz = clock_tsc_hz(), total = host_tsc() - vm->tsc_start;
     uint64_t known = s->tsc_translate + s->tsc_fault + s->tsc_sync + s->tsc_host_call + s->tsc_wait;
     bool counted = vm->shared->config.flags & ENGINE_COUNT_INSNS;
 
@@ -94,6 +94,7 @@ void stats_print(const struct vm *vm, uint64_t wall_ns)
     time_line("host calls", s->tsc_host_call, hz, total);
     time_line("waiting for interrupts", s->tsc_wait, hz, total);
     time_line("running guest code", total > known ? total - known : 0, hz, total);
-    if (vm->accel->stats)
+    if (final && vm->accel->stats)
         vm->accel->stats(vm);
+    fputc('\n', stderr);
 }

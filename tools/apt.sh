@@ -87,3 +87,19 @@ real_kernel() {
     [ -n "$name" ] || die "Debian's registry knows no kernel package $1"
     printf '%s' "$name"
 }
+
+# unpack_closure DIR PACKAGE...: the packages and everything they depend on, unpacked into DIR (made anew).
+unpack_closure() {
+    local dir=$1 log=$ARMLET_CACHE/apt-download.log deb
+    shift
+    rm -rf "$dir" "$dir.debs"
+    mkdir -p "$dir" "$dir.debs/partial"
+    if ! retry 3 apt-get "${APT[@]}" -o "Dir::Cache::archives=$dir.debs" install --download-only --no-install-recommends --yes "$@" >"$log" 2>&1; then
+        cat "$log" >&2
+        die "cannot download from Debian's registry: $*"
+    fi
+    for deb in "$dir.debs"/*.deb; do
+        dpkg-deb -x "$deb" "$dir" || die "cannot unpack $deb"
+    done
+    rm -rf "$dir.debs"
+}

@@ -12,3 +12,6 @@ export PACKAGES_DISK="e2fsprogs fakeroot qemu-utils cpio openssh-client ca-certi
 
 # To run the boots on stock kvm_amd (in QEMU) and stock kvm_intel (in Bochs).
 export PACKAGES_NESTED="qemu-system-x86 bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso kmod"
+
+# To build what bench/compare measures beside QEMU and natively.
+export PACKAGES_BENCH="g++ g++-arm-linux-gnueabihf gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-system-arm util-linux cpio python3"

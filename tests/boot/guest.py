@@ -101,9 +101,10 @@ def text_of(line):
 class Guest:
     """A running machine. Use it in a with statement: whatever is still running at its end is killed."""
 
-    def __init__(self, argv, timeout, log=None, terminal=None, console=None, directory=None):
+    def __init__(self, argv, timeout, log=None, terminal=None, console=None, directory=None, orders=False):
         """TERMINAL: the slave side and master side of a pty that becomes the machine's terminal. CONSOLE: a descriptor on which the console's
-        output arrives when it is not standard output; standard input is then held open. Neither: no input, output through a pipe."""
+        output arrives when it is not standard output; standard input is then held open. ORDERS: standard input is a pipe, to be written with
+        order(). None of them: no input, output through a pipe."""
         self.argv = argv
         self.lines = []  # (seconds since start, text)
         self.partial = b""
@@ -119,7 +120,8 @@ class Guest:
             self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=directory,
                                             start_new_session=True)
         else:
-            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+            self.process = subprocess.Popen(argv, stdin=subprocess.PIPE if orders else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                            start_new_session=True)
             self.output = self.process.stdout.fileno()
         self.errors = b""
         self.open = {self.output, self.process.stderr.fileno()}
@@ -198,6 +200,11 @@ class Guest:
                 self.fail(f"ended with code {self.process.returncode} before a line matched {pattern!r}")
             if not self.read(min(left, 0.5)):
                 time.sleep(0.05)
+
+    def order(self, line):
+        """Write a line to the machine's console."""
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
 
     def wait(self):
         """Wait for the machine's end; its exit code."""
