@@ -71,6 +71,18 @@ static void vop(struct arm_translator *t, enum ir_vop v, const struct misc *x)
     fp_vop(t, v, x->quad ? 16 : 8, off_d(x->d), off_d(x->m), IR_NONE, 0);
 }
 
+/* VTRN, VUZP, VZIP. Of a register with itself the result is UNKNOWN: as in QEMU, what the first register would get. */
+static void exchange(struct arm_translator *t, enum ir_vop v, const struct misc *x)
+{
+    uint32_t m = off_d(x->m), bytes = x->quad ? 16 : 8;
+
+    if (x->d == x->m) {
+        m = off_scratch(0);
+        fp_vop(t, IR_VOP_MOV, bytes, m, off_d(x->m), IR_NONE, 0);
+    }
+    fp_vop(t, v, bytes, off_d(x->d), m, IR_NONE, 0);
+}
+
 static void integer_helper(struct arm_translator *t, enum neon_op op, const struct misc *x, bool u)
 {
     call(t, arm_neon_helpers[op][x->lg + (u ? 4 : 0)], x, 0);
@@ -176,13 +188,16 @@ void tr_n_misc(struct arm_translator *t, const struct arm_insn *i)
         vop(t, IR_VOP_SWP, &x);
         break;
     case MI_TRN:
-        vop(t, IR_VOP_TRN8 + x.lg, &x);
+        if (x.d == x.m && x.lg == 2) /* UNKNOWN as well: QEMU exchanges the words */
+            vop(t, IR_VOP_REV64_8 + 2, &x);
+        else
+            exchange(t, IR_VOP_TRN8 + x.lg, &x);
         break;
     case MI_UZP:
-        vop(t, IR_VOP_UZP8 + x.lg, &x);
+        exchange(t, IR_VOP_UZP8 + x.lg, &x);
         break;
     case MI_ZIP:
-        vop(t, IR_VOP_ZIP8 + x.lg, &x);
+        exchange(t, IR_VOP_ZIP8 + x.lg, &x);
         break;
     case MI_MOVN:
         vop(t, IR_VOP_SHRN8 + x.lg, &x);

@@ -329,7 +329,7 @@ static bool anything_unit(struct builder *b, int row)
         if (field_width(r, *p) == 4 && chance(b->r, 25))
             word = field_set(r, word, *p, chance(b->r, 50) ? 15 : chance(b->r, 50) ? 13 : below(b->r, 16));
     arm_translate_fn tr = r->row->translate;
-    if ((r->cls == GEN_BRANCH && tr != tr_bx) || !decodes_to(b->g, row, word, b->c->thumb))
+    if ((r->cls == GEN_BRANCH && (tr != tr_bx || field_get(r, word, 'm') == 15)) || !decodes_to(b->g, row, word, b->c->thumb))
         return false; /* branches by an offset have nothing unpredictable and need not end */
     unsigned d = field_get(r, word, 'd'), n = field_get(r, word, 'n'), m = field_get(r, word, 'm');
     if (d == 15 && (n == 15 || (field_width(r, 'm') == 4 && m == 15)) && r->row->flags & ROW_USER_SAFE)

@@ -186,11 +186,8 @@ bool gen_fp_word(struct builder *b, int row, uint32_t *word, struct fixups *f)
             return false;
         if (r->row->flags & ROW_MEM)
             return neon_memory(b, r, word, f);
-        unsigned d = field_get(r, *word, 'D') << 4 | field_get(r, *word, 'd'), m = field_get(r, *word, 'M') << 4 | field_get(r, *word, 'm');
         if (tr == tr_n_tbl)
             return (field_get(r, *word, 'N') << 4 | field_get(r, *word, 'n')) + (*word >> 8 & 3) + 1 <= 32;
-        if (tr == tr_n_misc && d == m) /* VSWP, VTRN, VUZP, VZIP of a register with itself */
-            return false;
         return true;
     }
     if (t_field && !core_ok(b, field_get(r, *word, 't')) && tr != tr_v_vmrs)
