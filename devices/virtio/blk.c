@@ -296,7 +296,7 @@ static bool take_requests(struct virtio_blk *b)
 static void interrupt(struct virtio_blk *b)
 {
     if (b->given_back)
-        virtqueue_signal(b->queue);
+        virtqueue_signal_early(b->queue); /* and for sure before sleeping */
     b->given_back = false;
 }
 
@@ -331,9 +331,13 @@ static bool spin(struct virtio_blk *b)
     return false;
 }
 
+/* Every aio_run() uses up wake-ups, so what they may have been about is looked at here, behind the last one. */
 static void sleep_for_work(struct virtio_blk *b)
 {
-    if (!b->broken && !atomic_load(&b->stopping) && virtqueue_want_notify(b->queue, true)) {
+    bool stopping = atomic_load(&b->stopping);
+    if (stopping && !b->under_way)
+        return;
+    if (!b->broken && !stopping && virtqueue_want_notify(b->queue, true)) {
         virtqueue_want_notify(b->queue, false);
         return;
     }

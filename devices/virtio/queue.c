@@ -7,9 +7,10 @@
  * breaks a rule is not touched again until reset.
  *
  * Order of memory accesses: the driver's writes before it advances avail.idx are seen after that index is read (acquire); what the device
- * stores is seen before used.idx advances (release). The two questions "does the other side want to be told" need a full fence between the
- * store of the own index and the read of the other's wish.
+ * stores is seen before used.idx advances (release). The two questions "does the other side want to be told" need a full fence on both
+ * sides, between the store of the own index and the read of the other's wish: guest_fence() is ours and the driver's in one.
  */
+#include <devices/virtio/fence.h>
 #include <devices/virtio/virtio_impl.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@
 
 #define AVAIL_F_NO_INTERRUPT 1u
 #define USED_F_NO_NOTIFY     1u
+
+#define UNSURE_MAX 1024u /* requests pushed without having looked for sure whether an interrupt is wanted */
 
 #define AVAIL_RING 4u
 #define USED_RING  4u
@@ -99,7 +102,7 @@ const char *virtqueue_open(struct virtqueue *q, uint64_t features)
     q->used = guest_memory_range(m, q->device_addr, USED_RING + (uint64_t)USED_ELEM * q->size + event);
     if (!q->desc || !q->avail || !q->used)
         return "a queue's rings lie outside memory";
-    q->last_avail = q->used_idx = q->signalled = q->in_flight = 0;
+    q->last_avail = q->used_idx = q->published = q->signalled = q->in_flight = 0;
     q->notify_on = true;
     q->live = true;
     return NULL;
@@ -192,7 +195,7 @@ static void ask_for_notify(struct virtqueue *q)
         store16(q->used, 0);
         ring_written(q, q->used, 2);
     }
-    atomic_thread_fence(memory_order_seq_cst);
+    guest_fence();
 }
 
 int virtqueue_pop(struct virtqueue *q, struct virtio_chain *c)
@@ -228,11 +231,33 @@ void virtqueue_unpop(struct virtqueue *q, const struct virtio_chain *c UNUSED)
     q->in_flight--;
 }
 
+/* With EVENT_IDX: is the entry after which the driver wants to be told among those pushed since it was last considered? */
+static bool wants_interrupt(const struct virtqueue *q)
+{
+    uint16_t old = q->signalled, now = q->published;
+    return q->event_idx ? (uint16_t)(now - load16(used_event(q)) - 1) < (uint16_t)(now - old) : !(load16(q->avail) & AVAIL_F_NO_INTERRUPT);
+}
+
+static void interrupt(struct virtqueue *q)
+{
+    q->signalled = q->published;
+    virtio_interrupt(q->v);
+}
+
+/* Behind a guest_fence(): a "no" of wants_interrupt() is final. */
+static void signal_for_sure(struct virtqueue *q)
+{
+    if (q->signalled != q->published && wants_interrupt(q))
+        interrupt(q);
+    q->signalled = q->published;
+}
+
 bool virtqueue_want_notify(struct virtqueue *q, bool on)
 {
     q->notify_on = on;
     if (on) {
         ask_for_notify(q);
+        signal_for_sure(q);
         return load16_acquire(avail_idx(q)) != q->last_avail;
     }
     if (!q->event_idx) { /* with EVENT_IDX the driver is silent by itself until it passes avail_event */
@@ -265,6 +290,7 @@ void virtqueue_fill(struct virtqueue *q, struct virtio_chain *c, uint32_t writte
 
 void virtqueue_publish(struct virtqueue *q)
 {
+    q->published = q->used_idx;
     store16_release(q->used + 2, q->used_idx);
     ring_written(q, q->used + 2, 2);
 }
@@ -275,16 +301,24 @@ void virtqueue_push(struct virtqueue *q, struct virtio_chain *c, uint32_t writte
     virtqueue_publish(q);
 }
 
+void virtqueue_signal_early(struct virtqueue *q)
+{
+    if (q->signalled == q->published)
+        return;
+    if (wants_interrupt(q))
+        interrupt(q);
+    else if ((uint16_t)(q->published - q->signalled) >= UNSURE_MAX)
+        virtqueue_signal(q);
+}
+
 void virtqueue_signal(struct virtqueue *q)
 {
-    uint16_t old = q->signalled, now = q->used_idx;
-    if (old == now)
+    if (q->signalled == q->published)
         return;
-    q->signalled = now;
-    atomic_thread_fence(memory_order_seq_cst);
-    /* with EVENT_IDX: was the entry after which the driver wants to be told among the new ones? */
-    bool wanted =
-        q->event_idx ? (uint16_t)(now - load16(used_event(q)) - 1) < (uint16_t)(now - old) : !(load16(q->avail) & AVAIL_F_NO_INTERRUPT);
-    if (wanted)
-        virtio_interrupt(q->v);
+    if (wants_interrupt(q)) {
+        interrupt(q);
+    } else {
+        guest_fence();
+        signal_for_sure(q);
+    }
 }

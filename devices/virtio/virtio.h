@@ -74,6 +74,9 @@ void virtqueue_fill(struct virtqueue *q, struct virtio_chain *c, uint32_t writte
 void virtqueue_publish(struct virtqueue *q);
 /* Interrupt the guest about pushed requests, if it wants to know (EVENT_IDX, NO_INTERRUPT). */
 void virtqueue_signal(struct virtqueue *q);
+/* The same for one who calls virtqueue_want_notify(q, true) before long, at the latest before going to sleep: without the fence (see fence.h), so a
+ * wish that the driver has just expressed may be overlooked until then. */
+void virtqueue_signal_early(struct virtqueue *q);
 /* Ask for (true) or do without (false) notifications of new requests. true: returns whether requests came in meanwhile: pop again. */
 bool virtqueue_want_notify(struct virtqueue *q, bool on);
 /* Put back the request popped last, not pushed yet (network: a packet that did not fit). */

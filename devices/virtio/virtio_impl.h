@@ -23,7 +23,8 @@ struct virtqueue {
     uint8_t *used;
     uint16_t last_avail; /* next entry of the avail ring to take */
     uint16_t used_idx;   /* as published, but between fill and publish */
-    uint16_t signalled;  /* used_idx when the driver was last considered for an interrupt */
+    uint16_t published;  /* used_idx as the driver sees it */
+    uint16_t signalled;  /* published when the driver was last considered for an interrupt */
     uint16_t in_flight;  /* popped, not pushed; never more than size */
     bool notify_on;
 };
