@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <endian.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ struct fuzz {
     struct stat canary, outside, base_dir;
     struct p9_server *server;
     struct p9_call *call;
-    unsigned inputs, fds;
+    unsigned inputs;
     uint8_t request[9000];
 };
 
@@ -51,12 +52,17 @@ static void shell(const char *text)
         die(text);
 }
 
+/* Open below our folder; the fuzzer has descriptors of its own. */
 static unsigned count_fds(void)
 {
     unsigned n = 0;
+    struct dirent *e;
     DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
-        n++;
+    while (d && (e = readdir(d))) {
+        char target[256];
+        ssize_t len = readlinkat(dirfd(d), e->d_name, target, sizeof(target));
+        n += len > (ssize_t)strlen(fuzz.base) && !memcmp(target, fuzz.base, strlen(fuzz.base));
+    }
     closedir(d);
     return n;
 }
@@ -68,13 +74,48 @@ static void clean_up(void)
     rmdir(fuzz.base);
 }
 
+static int open_up(const char *path, const struct stat *st UNUSED, int type, struct FTW *f UNUSED)
+{
+    return type == FTW_D || type == FTW_DNR ? chmod(path, 0700) & 0 : 0;
+}
+
+static int remove_inside(const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *f)
+{
+    return f->level ? remove(path) & 0 : 0;
+}
+
+static const char *in_base(const char *name)
+{
+    static char path[4][128];
+    static unsigned which;
+    char *p = path[which++ % 4];
+    snprintf(p, 128, "%s/%s", fuzz.base, name);
+    return p;
+}
+
+/* The root is the server's by its descriptor: it is emptied, not replaced. */
 static void make_root(void)
 {
-    /* the root is the server's by its descriptor: it is emptied, not replaced */
-    shell("mkdir -p root; chmod -R u+rwx root; find root -mindepth 1 -delete; mkdir -p root/a/b/c root/d; echo text >root/f; echo deep "
-          ">root/a/b/g; "
-          "ln -s ../canary root/l; ln -s ../outside root/o; ln -s / root/s; ln -s .. root/u; ln root/f root/h; mkfifo root/p; ln -s "
-          "$PWD/canary root/a/abs");
+    static const char *const dirs[] = {"root", "root/a", "root/a/b", "root/a/b/c", "root/d"};
+    static const char *const files[] = {"root/f", "root/a/b/g"};
+    static const char *const links[][2] = {{"../canary", "root/l"}, {"../outside", "root/o"}, {"/", "root/s"}, {"..", "root/u"}};
+    const char *root = in_base("root");
+    nftw(root, open_up, 16, FTW_PHYS);
+    nftw(root, remove_inside, 16, FTW_PHYS | FTW_DEPTH);
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+        if (mkdir(in_base(dirs[i]), 0755) && i)
+            die("the folder cannot be made anew");
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        int fd = open(in_base(files[i]), O_CREAT | O_WRONLY, 0644);
+        if (fd < 0 || write(fd, "text", 4) != 4)
+            die("the folder cannot be filled");
+        close(fd);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(links); i++)
+        if (symlink(links[i][0], in_base(links[i][1])))
+            die("the folder cannot be filled");
+    if (link(in_base("root/f"), in_base("root/h")) || mkfifo(in_base("root/p"), 0644) || symlink(in_base("canary"), in_base("root/a/abs")))
+        die("the folder cannot be filled");
 }
 
 static void look(const char *name, struct stat *st)
@@ -314,9 +355,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         set_up();
     else if (++fuzz.inputs % ROOT_LIFE == 0) {
         make_root();
-        if (fuzz.inputs == ROOT_LIFE) /* libFuzzer has opened its own by now */
-            fuzz.fds = count_fds();
-        else if (count_fds() != fuzz.fds)
+        if (count_fds() != 1)
             die("descriptors are left open");
     }
     struct source s = {data, data + size}, none = {data, data};
