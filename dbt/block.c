@@ -213,7 +213,7 @@ uint32_t block_insert(struct engine *e, struct region *r, const struct block *ke
 
 /* --- from host addresses back --- */
 
-uint32_t block_at_code(struct engine *e, uint64_t rip)
+uint32_t block_at_code(const struct engine *e, uint64_t rip)
 {
     uint64_t off = rip - e->code_rx;
 

@@ -126,14 +126,14 @@ void engine_host_call(struct vcpu *v)
 {
     struct engine *e = v->engine;
     uint32_t type = v->shared->req.type;
-    uint64_t start = rdtsc();
+    bool device = type == HOST_REQ_MMIO_READ || type == HOST_REQ_MMIO_WRITE;
+    enum engine_activity before = activity_change(e, type == HOST_REQ_WAIT ? ACTIVITY_WAIT : device ? ACTIVITY_DEVICE : ACTIVITY_REQUEST);
 
     v->stats->host_calls[type]++;
     count_insns(e);
-    v->stats->tsc_total = start - e->tsc_start;
+    v->stats->tsc_total = rdtsc() - e->tsc_start;
     plat_host_call(e->plat);
-    if (e->cfg.flags & ENGINE_TIME)
-        *(type == HOST_REQ_WAIT ? &v->stats->tsc_wait : &v->stats->tsc_host_call) += rdtsc() - start;
+    activity_change(e, before);
 }
 
 void engine_stop(struct vcpu *v, enum stop_reason why)
@@ -176,6 +176,41 @@ int engine_describe(const struct engine *e, char *buf, int cap)
     for (unsigned i = 0; i < TRACE_RING && n < cap; i++)
         n += fmt_text(buf + n, cap - n, " %08x", e->ring[(e->ring_next + i) % TRACE_RING]);
     return n;
+}
+
+/* --- for profiles --- */
+
+static struct engine_block describe_block(const struct engine *e, uint32_t b)
+{
+    return (struct engine_block){.code = e->code_rx + e->block[b].code, .code_size = e->block[b].code_size, .pc = e->block[b].pc};
+}
+
+bool engine_block_at(const struct engine *e, uint64_t rip, struct engine_block *out)
+{
+    uint32_t b = block_at_code(e, rip);
+
+    if (b == NONE)
+        return false;
+    *out = describe_block(e, b);
+    return true;
+}
+
+void engine_each_block(const struct engine *e, void (*fn)(void *arg, const struct engine_block *b), void *arg)
+{
+    for (unsigned n = 0; n < REGION_COUNT; n++) {
+        for (uint32_t i = 0; i < e->region[n].n_blocks; i++) {
+            struct engine_block b = describe_block(e, n * e->blocks_per_region + i);
+            fn(arg, &b);
+        }
+    }
+}
+
+enum engine_activity engine_doing(const struct engine *e, uint64_t *fault_rip, uint64_t *host_rsp, uint32_t *pc)
+{
+    *fault_rip = e->last_fault_rip;
+    *host_rsp = e->v->host_rsp;
+    *pc = e->v->pc;
+    return e->activity;
 }
 
 /* --- dispatcher --- */
@@ -267,7 +302,7 @@ void engine_run(struct engine *e)
     struct vcpu *v = e->v;
     uint32_t exit = NONE; /* the exit to link to the next block */
 
-    e->tsc_start = rdtsc();
+    e->tsc_start = e->activity_since = rdtsc();
     for (;;) {
         if (UNLIKELY(__atomic_load_n(&v->poll, __ATOMIC_RELAXED))) {
             poll_requests(e);
@@ -291,7 +326,10 @@ void engine_run(struct engine *e)
             log_exec(e, b);
         e->ring[e->ring_next++ % TRACE_RING] = v->pc;
         v->stats->dispatches++;
-        switch ((enum vcpu_exit)host_enter(v, &e->tramp, e->code_rx, e->code_rx + e->block[b].code)) {
+        activity_change(e, ACTIVITY_RUN);
+        enum vcpu_exit why = (enum vcpu_exit)host_enter(v, &e->tramp, e->code_rx, e->code_rx + e->block[b].code);
+        activity_change(e, ACTIVITY_DISPATCH); /* whatever a helper was doing when it left translated code */
+        switch (why) {
         case VCPU_EXIT_LINK:
             if (!(e->cfg.flags & ENGINE_NO_CHAIN))
                 exit = v->exit_id;

@@ -59,6 +59,18 @@ _Noreturn void engine_panic(struct vcpu *v, const char *fmt, ...) PRINTF_LIKE(2,
 _Noreturn void engine_stop(struct vcpu *v, enum stop_reason why);
 /* Pass shared->req to the host; returns when it has answered. Counts and times it. */
 void engine_host_call(struct vcpu *v);
+/*
+ * For profiles. A block in the code cache: host address and size of its code, guest address (bit 0: alternate instruction set). engine_block_at() says whose
+ * code is at a host address; engine_doing() what the engine is about, and where: the host address of the fault last served, the stack pointer translated code
+ * was entered with, the guest pc as of the last return to the dispatcher. All may be called from a signal handler on the engine's thread.
+ */
+struct engine_block {
+    uint64_t code;
+    uint32_t code_size, pc;
+};
+bool engine_block_at(const struct engine *e, uint64_t rip, struct engine_block *out);
+void engine_each_block(const struct engine *e, void (*fn)(void *arg, const struct engine_block *b), void *arg);
+enum engine_activity engine_doing(const struct engine *e, uint64_t *fault_rip, uint64_t *host_rsp, uint32_t *pc);
 /* Text for a readable death: guest pc and the last blocks entered from the dispatcher. Returns the length. Only reads. */
 int engine_describe(const struct engine *e, char *buf, int cap);
 int fmt_vtext(char *buf, int cap, const char *fmt, __builtin_va_list ap);

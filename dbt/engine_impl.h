@@ -162,6 +162,8 @@ struct engine {
 
     int64_t budget_start;
     uint64_t tsc_start;
+    uint64_t activity_since; /* with ENGINE_TIME */
+    enum engine_activity activity;
     uint64_t last_fault_addr, last_fault_rip;
     unsigned same_faults;
     uint32_t ring[TRACE_RING];
@@ -169,6 +171,19 @@ struct engine {
 };
 
 static inline uint64_t rdtsc(void) { return __builtin_ia32_rdtsc(); }
+/* From here on the engine does `next`; returns what it did before, to be gone back to in the same way. */
+static inline enum engine_activity activity_change(struct engine *e, enum engine_activity next)
+{
+    enum engine_activity old = e->activity;
+
+    e->activity = next;
+    if (UNLIKELY(e->cfg.flags & ENGINE_TIME)) {
+        uint64_t now = rdtsc();
+        e->v->stats->tsc[old] += now - e->activity_since;
+        e->activity_since = now;
+    }
+    return old;
+}
 static inline struct view *cur_view(struct engine *e) { return &e->view[e->cur]; }
 static inline uint64_t page_pa(uint32_t page) { return GUEST_RAM_BASE + (uint64_t)page * PAGE_SIZE; }
 /* RAM page number of a physical address, or NONE. */
@@ -188,7 +203,7 @@ void block_kill(struct engine *e, uint32_t b);
 void block_kill_page(struct engine *e, uint32_t page);
 void jump_cache_flush(struct engine *e);
 void exit_link(struct engine *e, uint32_t x, uint32_t to);
-uint32_t block_at_code(struct engine *e, uint64_t rip); /* NONE when rip is not in a block */
+uint32_t block_at_code(const struct engine *e, uint64_t rip); /* NONE when rip is not in a block */
 const struct host_fault_point *block_fault_point(struct engine *e, uint32_t b, uint64_t rip);
 uint32_t code_sum(const uint8_t *p, uint32_t n);
 

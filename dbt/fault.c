@@ -129,11 +129,10 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
 
 bool engine_fault(struct engine *e, struct host_fault_ctx *ctx)
 {
-    uint64_t start = e->cfg.flags & ENGINE_TIME ? rdtsc() : 0;
+    enum engine_activity before = activity_change(e, ACTIVITY_FAULT);
     bool handled = handle_fault(e, ctx);
 
-    if (start)
-        e->v->stats->tsc_fault += rdtsc() - start;
+    activity_change(e, before);
     return handled;
 }
 

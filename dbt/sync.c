@@ -117,7 +117,7 @@ static bool sync_larger(struct engine *e, unsigned n, uint32_t va)
 void view_sync(struct engine *e, unsigned n)
 {
     struct view *w = &e->view[n];
-    uint64_t start = e->cfg.flags & ENGINE_TIME ? rdtsc() : 0;
+    enum engine_activity before = activity_change(e, ACTIVITY_SYNC);
 
     w->stale = false;
     for (unsigned word = 0; word < L1_COUNT / 64; word++) {
@@ -127,8 +127,7 @@ void view_sync(struct engine *e, unsigned n)
         }
     }
     e->v->stats->view_syncs++;
-    if (start)
-        e->v->stats->tsc_sync += rdtsc() - start;
+    activity_change(e, before);
 }
 
 /* Mark all views that `concerned` by an operation stale; the current one is synchronised at once. */

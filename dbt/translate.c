@@ -44,7 +44,7 @@ static void guard_second_page(struct ir_block *ir, uint32_t va, uint64_t pa)
 
 uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t pa, uint64_t page1_pa)
 {
-    uint64_t start = e->cfg.flags & ENGINE_TIME ? rdtsc() : 0;
+    enum engine_activity before = activity_change(e, ACTIVITY_TRANSLATE);
     uint32_t va = pc & ~1u, room = PAGE_SIZE - va % PAGE_SIZE;
     struct slow_query q = {e, pa, va};
     struct guest_translate_in in = {
@@ -100,8 +100,7 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
     st->blocks_translated++;
     st->insns_translated += ir->n_guest;
     st->host_code_bytes += e->hc->size;
-    if (start)
-        st->tsc_translate += rdtsc() - start;
+    activity_change(e, before);
     if (e->cfg.flags & ENGINE_LOG_IN_ASM)
         log_code(e, pc & ~1u, in.code, straddles ? room : ir->size, pc & 1 ? CODE_T32 : CODE_A32);
     if (e->cfg.flags & ENGINE_LOG_OUT_ASM)

@@ -4,6 +4,7 @@
 #include <hypervisor/error.h>
 #include <hypervisor/hostcall.h>
 #include <hypervisor/log.h>
+#include <hypervisor/options.h>
 #include <hypervisor/post.h>
 #include <hypervisor/vm.h>
 
@@ -70,9 +71,15 @@ enum hostcall_result hostcall_serve(struct vm *vm)
     };
     struct host_request *q = &vm->shared->req;
     uint32_t type = q->type;
+    bool timed = vm->opt->stats && (type == HOST_REQ_MMIO_READ || type == HOST_REQ_MMIO_WRITE);
+    uint64_t start = timed ? host_tsc() : 0;
     post_drain(vm);
-    if (type < ARRAY_LEN(serve) && serve[type])
-        return serve[type](vm, q);
+    if (type < ARRAY_LEN(serve) && serve[type]) {
+        enum hostcall_result r = serve[type](vm, q);
+        if (timed)
+            __atomic_store_n(&vm->device_ticks, vm->device_ticks + host_tsc() - start, __ATOMIC_RELAXED);
+        return r;
+    }
     error_report("the translator made a request that does not exist (%u)", type);
     vm_stopped(vm, STOP_PANIC);
     return HOSTCALL_STOP;

@@ -406,6 +406,9 @@ static const struct option_desc table[] = {
     {"d", ARG_VALUE, set_log, "ITEM,...", "log: in_asm, out_asm, exec, int, nochain", 0},
     {"D", ARG_VALUE, set_string, "FILE", "write the log to FILE [stderr]", FIELD(log_file)},
     {"stats", ARG_OPTIONAL, set_stats, "[=insns]", "print statistics at exit; insns: count guest instructions too", 0},
+    {"perf-map", ARG_NONE, set_true, "", "name translated code in /tmp/perf-PID.map for perf report (hosted)", FIELD(perf_map)},
+    {"profile", ARG_VALUE, set_string, "FILE", "sample the guest; write folded stacks to FILE (hosted)", FIELD(profile)},
+    {"symbols", ARG_VALUE, set_string, "FILE", "names of guest functions for these: a System.map or /proc/kallsyms", FIELD(symbols)},
     {"max-insns", ARG_VALUE, set_max_insns, "N", "stop after N guest instructions", 0},
     {"code-cache", ARG_VALUE, set_code_cache, "SIZE", "room for translated code [32M]", 0},
     {"views", ARG_VALUE, set_views, "N", "guest address spaces kept mapped, 2 to 1024 [64]", 0},
@@ -447,7 +450,7 @@ static const struct option_desc table[] = {
 /* Options that only armlet has are written with two dashes. */
 static bool is_own(const struct option_desc *d)
 {
-    static const char *const own[] = {"stats", "max-insns", "code-cache", "views", "fault-around", "help", "version"};
+    static const char *const own[] = {"stats", "perf-map", "profile", "symbols", "max-insns", "code-cache", "views", "fault-around", "help", "version"};
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
         if (!strcmp(d->name, own[i]))
             return true;

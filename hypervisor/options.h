@@ -29,6 +29,8 @@ struct options {
     char *monitor;          /* path of the monitor's socket; NULL: no monitor */
     bool no_reboot;
     bool stats, count_insns;
+    bool perf_map;
+    const char *profile, *symbols; /* files, or NULL */
     uint64_t max_insns;     /* 0: no limit */
     uint32_t log_flags;     /* ENGINE_LOG_*, ENGINE_NO_CHAIN */
     const char *log_file;   /* -D */

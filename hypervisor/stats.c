@@ -60,6 +60,17 @@ static const struct row {
     STAT(gic_accesses, "interrupt controller accesses (inside)"),
 };
 
+static const char *const activities[ACTIVITY_COUNT] = {
+    [ACTIVITY_DISPATCH] = "dispatcher",
+    [ACTIVITY_RUN] = "running guest code",
+    [ACTIVITY_TRANSLATE] = "translating",
+    [ACTIVITY_FAULT] = "serving window faults",
+    [ACTIVITY_SYNC] = "synchronising views",
+    [ACTIVITY_DEVICE] = "device accesses",
+    [ACTIVITY_WAIT] = "waiting for interrupts",
+    [ACTIVITY_REQUEST] = "other host calls",
+};
+
 static void line(const char *text, uint64_t value) { fprintf(stderr, "  %-42s %16" PRIu64 "\n", text, value); }
 
 static void time_line(const char *text, uint64_t ticks, uint64_t hz, uint64_t total)
@@ -71,12 +82,12 @@ void stats_print(const struct vm *vm, bool final)
 {
     const struct engine_stats *s = &vm->shared->stats;
     uint64_t hz = clock_tsc_hz(), total = host_tsc() - vm->tsc_start;
-    uint64_t known = s->tsc_translate + s->tsc_fault + s->tsc_sync + s->tsc_host_call + s->tsc_wait;
+    uint64_t device = __atomic_load_n(&vm->device_ticks, __ATOMIC_RELAXED);
     bool counted = vm->shared->config.flags & ENGINE_COUNT_INSNS;
 
     fprintf(stderr, "armlet statistics (-accel %s)\n", vm->accel->name);
     if (counted) {
-        double busy = (double)(total > s->tsc_wait ? total - s->tsc_wait : 1) / (double)hz;
+        double busy = (double)(total > s->tsc[ACTIVITY_WAIT] ? total - s->tsc[ACTIVITY_WAIT] : 1) / (double)hz;
         line("guest instructions", s->guest_insns);
         fprintf(stderr, "  %-42s %16.1f\n", "MIPS, waiting left out", (double)s->guest_insns / busy / 1e6);
     }
@@ -88,12 +99,10 @@ void stats_print(const struct vm *vm, bool final)
     }
     fprintf(stderr, " time\n");
     time_line("in all", total, hz, total);
-    time_line("translating", s->tsc_translate, hz, total);
-    time_line("serving window faults", s->tsc_fault, hz, total);
-    time_line("synchronising views", s->tsc_sync, hz, total);
-    time_line("host calls", s->tsc_host_call, hz, total);
-    time_line("waiting for interrupts", s->tsc_wait, hz, total);
-    time_line("running guest code", total > known ? total - known : 0, hz, total);
+    for (size_t i = 0; i < ACTIVITY_COUNT; i++)
+        time_line(activities[i], s->tsc[i], hz, total);
+    time_line("  of device accesses: the devices' work", device, hz, total);
+    time_line("  the way there and back", s->tsc[ACTIVITY_DEVICE] > device ? s->tsc[ACTIVITY_DEVICE] - device : 0, hz, total);
     if (final && vm->accel->stats)
         vm->accel->stats(vm);
     fputc('\n', stderr);

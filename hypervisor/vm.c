@@ -337,6 +337,10 @@ static int boot_once(struct vm *vm)
         return -1;
     if (!vm->accel && !(vm->accel = accel_choose(vm->opt))) /* after the images: a wrong one is all there is to say */
         return -1;
+    if ((vm->opt->profile || vm->opt->perf_map) && vm->accel != &accel_hosted) {
+        error_report("--profile and --perf-map look at code in this process; they need -accel hosted");
+        return -1;
+    }
     fill_shared(vm, &boot);
     vm->stop.valid = false;
     atomic_store(&vm->reset, false);

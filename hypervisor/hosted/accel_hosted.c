@@ -6,33 +6,33 @@
 #include <hypervisor/accel.h>
 #include <hypervisor/error.h>
 #include <hypervisor/hosted/hosted.h>
+#include <hypervisor/hosted/profile.h>
 #include <hypervisor/vm.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The code cache is mapped twice, once to write and once to execute: no page is ever both. */
+/*
+ * The code cache is mapped twice, once to write and once to execute: no page is ever both. The memory is shared and anonymous, which perf
+ * takes for generated code; a second mapping of it is what mremap() makes of a size of 0.
+ */
 static int create_code_cache(struct platform *p, uint64_t size)
 {
-    int fd = memfd_create("armlet-code", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
-        goto fail;
     p->code_size = size;
-    p->code_rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    p->code_rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p->code_rw == MAP_FAILED)
         goto fail;
-    p->code_rx = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    if (p->code_rx == MAP_FAILED) {
-        munmap(p->code_rw, size);
-        goto fail;
-    }
-    close(fd);
-    return 0;
+    p->code_rx = mremap(p->code_rw, 0, size, MREMAP_MAYMOVE);
+    if (p->code_rx == MAP_FAILED)
+        goto fail_rw;
+    if (mprotect(p->code_rx, size, PROT_READ | PROT_EXEC) == 0)
+        return 0;
+    munmap(p->code_rx, size);
+fail_rw:
+    munmap(p->code_rw, size);
 fail:
     error_report("no code cache of %llu MiB: %s", (unsigned long long)(size >> 20), strerror(errno));
-    if (fd >= 0)
-        close(fd);
     p->code_rw = p->code_rx = NULL;
     return -1;
 }
@@ -40,6 +40,7 @@ fail:
 static void hosted_destroy(struct vm *vm)
 {
     struct platform *p = vm->accel_state;
+    profile_destroy(p);
     if (p->heap)
         munmap(p->heap, p->heap_size);
     if (p->code_rw) {
@@ -82,6 +83,8 @@ static int hosted_create(struct vm *vm)
         error_report("the translator does not accept its configuration");
         goto fail;
     }
+    if (profile_create(p) < 0)
+        goto fail;
     return 0;
 fail:
     hosted_destroy(vm);
@@ -93,8 +96,10 @@ static int hosted_run(struct vm *vm)
     struct platform *p = vm->accel_state;
     if (faults_enter_thread(p) < 0)
         return -1;
+    profile_start(p);
     if (_setjmp(p->leave) == 0)
         engine_run(p->engine); /* comes back through plat_host_call() */
+    profile_stop(p);
     faults_leave_thread();
     return 0;
 }

@@ -9,6 +9,7 @@
 
 struct vm;
 struct engine;
+struct profile;
 
 /* One vCPU's windows; dbt/platform.h in terms of mmap. */
 struct platform {
@@ -35,6 +36,7 @@ struct platform {
 
     jmp_buf leave;  /* out of the engine, when the guest has stopped */
     int in_fault;   /* engine_fault() is running */
+    struct profile *profile; /* or NULL */
 };
 
 /* Reserve and release the windows: 0, or -1 after a message. */

@@ -87,6 +87,19 @@ struct engine_config {
     uint64_t insn_budget;       /* stop after that many guest instructions; 0 = no limit (needs ENGINE_COUNT_INSNS) */
 };
 
+/* What the engine is doing, for statistics and profiles. The innermost counts. */
+enum engine_activity {
+    ACTIVITY_DISPATCH,  /* looking for blocks, linking them */
+    ACTIVITY_RUN,       /* translated code and the helpers it calls */
+    ACTIVITY_TRANSLATE,
+    ACTIVITY_FAULT,     /* serving a window fault, from the engine's first instruction to its last */
+    ACTIVITY_SYNC,      /* re-walking a stale view */
+    ACTIVITY_DEVICE,    /* host call for a device access */
+    ACTIVITY_WAIT,      /* host call: waiting for an interrupt */
+    ACTIVITY_REQUEST,   /* other host calls */
+    ACTIVITY_COUNT
+};
+
 /* --- statistics: engine -> host; printed by --stats ------------------------------------------------------------- */
 struct engine_stats {
     uint64_t guest_insns;       /* only with ENGINE_COUNT_INSNS */
@@ -120,11 +133,7 @@ struct engine_stats {
     uint64_t slow_accesses;     /* guest memory accesses through a helper */
     uint64_t privileged_ops;    /* kvm: requests to CPL 0 (invlpg, CR3 reload) */
     uint64_t unimplemented;     /* guest instructions that raised Undefined for want of a translation */
-    uint64_t tsc_translate;     /* with ENGINE_TIME: TSC ticks by kind */
-    uint64_t tsc_fault;
-    uint64_t tsc_sync;
-    uint64_t tsc_host_call;
-    uint64_t tsc_wait;
+    uint64_t tsc[ACTIVITY_COUNT]; /* with ENGINE_TIME: TSC ticks by what the engine was doing, each tick once */
     uint64_t tsc_total;
 };
 
