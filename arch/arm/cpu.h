@@ -142,6 +142,7 @@ uint32_t arm_helper_undef(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint3
 uint32_t arm_helper_unimplemented(void *cpu, uint32_t a, uint32_t b, uint32_t insn, uint32_t imm2);/* reports once (bytes, pc), then undef */
 uint32_t arm_helper_bkpt(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);          /* prefetch abort, debug event */
 uint32_t arm_helper_prefetch_abort(void *cpu, uint32_t va, uint32_t b, uint32_t code, uint32_t imm2);
+uint32_t arm_helper_misaligned_pc(void *cpu, uint32_t va, uint32_t b, uint32_t imm, uint32_t imm2);
 uint32_t arm_helper_hvc(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t is_smc);         /* PSCI; returns, result in gpr[0] */
 uint32_t arm_helper_wfi(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);           /* sleeps; caller ends block with EXIT_LOOKUP */
 uint32_t arm_helper_wfe(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);

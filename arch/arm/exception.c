@@ -99,3 +99,14 @@ void guest_raise_external(struct vcpu *v, uint32_t va, enum guest_access access)
     struct arm_cpu *c = arm_cpu_of(v);
     abort_taken(c, va, access, long_format(c) ? BIT(9) | 0x10 : 0x08); /* synchronous external abort */
 }
+
+/* A32 code at an address that is not a multiple of four: branches there are UNPREDICTABLE; QEMU takes this prefetch abort. */
+uint32_t arm_helper_misaligned_pc(void *cpu, uint32_t va, uint32_t b UNUSED, uint32_t imm UNUSED, uint32_t imm2 UNUSED)
+{
+    struct arm_cpu *c = cpu;
+
+    abort_taken(c, va, GUEST_FETCH, long_format(c) ? BIT(9) | 0x21 : 0x01);
+    c->v.stats->guest_aborts++;
+    c->v.exit_reason = VCPU_EXIT_RAISED;
+    host_unwind(&c->v);
+}

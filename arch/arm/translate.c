@@ -535,10 +535,10 @@ void guest_translate(struct vcpu *v, const struct guest_translate_in *in, struct
         arm_decoder_init(cpu->decoder);
     }
     block_init(b, in);
-    if (!t.thumb && t.pc & 2) { /* UNPREDICTABLE branch to a halfword address: the bit is ignored */
+    if (!t.thumb && t.pc & 2) { /* after an UNPREDICTABLE branch to a halfword address */
         begin_insn(&t);
         b->size = 2;
-        tr_exit(&t, t.pc & ~3u);
+        tr_call(&t, arm_helper_misaligned_pc, IR_NONE, tr_const(&t, t.pc), IR_NONE, 0, 0, CALL_STATE | IR_CALL_NORETURN);
         return;
     }
     translate_block(&t);

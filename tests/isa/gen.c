@@ -347,6 +347,8 @@ static void address_state(struct rng *r, struct isa_state *s)
         s->r[i] = k < 7   ? ISA_DATA_BASE + 0x400 + (below(r, 0x800) & ~31u)
                   : k < 8 ? 0x70000000 + (below(r, 0x1000000) & ~31u)
                           : 32 * below(r, 4);
+        if (chance(r, 4)) /* no A32 instruction starts there */
+            s->r[i] = ISA_CODE_BASE + 2;
     }
 }
 
