@@ -46,11 +46,14 @@ static unsigned be32(const uint8_t *p)
 
 static unsigned add(unsigned sum, const uint8_t *p, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        sum += i & 1 ? p[i] : (unsigned)p[i] << 8;
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return sum;
+    uint64_t total = sum;
+    for (size_t i = 0; i + 1 < n; i += 2)
+        total += be16(p + i);
+    if (n & 1)
+        total += (unsigned)p[n - 1] << 8;
+    while (total >> 16)
+        total = (total & 0xffff) + (total >> 16);
+    return (unsigned)total;
 }
 
 /* Is the checksum of this TCP segment right? l4 to end. */
@@ -157,7 +160,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct source s = {data, data + size};
     uint8_t head[128] = {0};
     unsigned kind = next(&s), action = next(&s) % 4;
-    size_t payload = next16(&s) >> (kind >> 4 & 7) * 2;
+    unsigned shift = kind >> 4 & 7;
+    size_t payload = next16(&s) >> (shift ? 3 + shift : 0);
     uint32_t limit = action == 3 ? 68 + next16(&s) % 4096 : next(&s) & 1 ? 65521 : next16(&s);
     struct virtio_net_hdr hdr = {.flags = next(&s),
                                  .gso_type = next(&s) & 0x87,
@@ -177,8 +181,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *frame = malloc(len ? len : 1), *original = malloc(len ? len : 1);
     if (!frame || !original)
         die("no memory");
-    for (size_t i = 0; i < len; i++)
-        frame[i] = i < known && i < sizeof(head) ? head[i] : (uint8_t)(i * 7 + (i >> 8));
+    static uint8_t pattern[NET_FRAME_MAX];
+    for (size_t i = 0; !pattern[1] && i < sizeof(pattern); i++)
+        pattern[i] = (uint8_t)(i * 7 + (i >> 8));
+    memcpy(frame, pattern, len);
+    memcpy(frame, head, known < len ? known : len);
     while (s.end - s.p >= 3 && len) { /* where, what */
         size_t at = next16(&s);
         at = (at & 1 ? at >> 1 & 127 : at >> 1) % len;
