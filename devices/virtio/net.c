@@ -426,10 +426,14 @@ static bool net_work(void *ctx)
 static void net_flush(void *ctx)
 {
     struct virtio_net *s = ctx;
-    for (unsigned i = 0; i < N_QUEUES; i++) {
-        if (s->queue[i] && !s->broken)
-            virtqueue_signal(s->queue[i]);
-    }
+    if (s->broken)
+        return;
+    if (s->queue[QUEUE_TX])
+        virtqueue_signal_early(s->queue[QUEUE_TX]); /* work_tx() ends with want_notify() */
+    if (s->queue[QUEUE_CTRL])
+        virtqueue_signal(s->queue[QUEUE_CTRL]);
+    if (s->queue[QUEUE_RX])
+        virtqueue_signal(s->queue[QUEUE_RX]);
 }
 
 /* --- the transport's calls
