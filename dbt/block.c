@@ -79,7 +79,7 @@ void exit_link(struct engine *e, uint32_t x, uint32_t to)
     /* Within a page the target's mapping is the source's; beyond it, the guard compares what the source relied on. */
     if (t->guard)
         host_patch_guard(e->code_rw + t->guard, itlb_entry(t->target, b->pa));
-    host_patch_jump(e->code_rw + t->patch, e->code_rx + t->patch, e->code_rx + b->code);
+    host_patch_jump(e->code_rw + t->patch, e->code_rx + t->patch, e->code_rx + (t->loop && t->from == to ? b->loop_head : b->code));
     t->to = to;
     t->in_prev = NONE;
     t->in_next = b->in;
@@ -176,6 +176,7 @@ uint32_t block_insert(struct engine *e, struct region *r, const struct block *ke
     *k = *key;
     k->code = r->code;
     k->code_size = hc->size;
+    k->loop_head = r->code + hc->loop_head;
     k->in = NONE;
     k->live = true;
     k->hash_next = *slot;
@@ -194,6 +195,7 @@ uint32_t block_insert(struct engine *e, struct region *r, const struct block *ke
         e->exit[k->first_exit + i] = (struct exit){.target = h->target,
                                                    .patch = k->code + h->patch,
                                                    .stub = k->code + h->stub,
+                                                   .loop = h->loop,
                                                    .guard = h->guard ? k->code + h->guard : 0,
                                                    .from = b,
                                                    .to = NONE,

@@ -27,6 +27,7 @@ struct block {
     uint32_t size;            /* bytes of guest code */
     uint32_t sum;             /* checksum of those bytes */
     uint32_t code, code_size; /* host code: offset from the start of the cache */
+    uint32_t loop_head;       /* where its own `loop` exits enter: likewise */
     uint32_t first_exit, n_exits;
     uint32_t first_fault, n_faults;
     uint32_t in;              /* first exit linked to this block */
@@ -39,6 +40,7 @@ struct block {
 struct exit {
     uint32_t target;             /* guest address */
     uint32_t patch, stub, guard; /* offsets from the start of the cache; guard 0 = none */
+    bool loop;                   /* to its own block: to loop_head */
     uint32_t from, to;           /* its block; the block it is linked to, or NONE */
     uint32_t in_next, in_prev;
 };

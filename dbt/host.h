@@ -32,6 +32,7 @@ struct host_exit {          /* a chainable exit */
     uint32_t target;        /* guest address, bit 0 = Thumb */
     uint32_t patch;         /* code offset of the 32-bit displacement of the final jmp/jcc */
     uint32_t stub;          /* code offset of the stub the displacement leads to when unlinked */
+    bool loop;              /* when it is linked to its own block, then to loop_head */
     uint32_t guard;         /* code offset of the 64-bit itlb_entry() immediate of the cross-page guard, or 0: same page, no guard */
 };
 
@@ -46,6 +47,7 @@ struct host_fault_point {   /* an instruction that may fault */
 
 struct host_code {
     uint32_t size;
+    uint32_t loop_head;     /* code offset where `loop` exits enter the block */
     uint32_t n_exits, n_faults;
     struct host_exit exit[HOST_MAX_EXITS];
     struct host_fault_point fault[HOST_MAX_FAULTS];

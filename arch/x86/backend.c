@@ -134,6 +134,17 @@ static void prologue(struct be *be)
     c->target = be->b->pc;
 }
 
+/* How many instructions, from the first on, are a loop that jumps back to the beginning? 0 when that has a guard, which a jump into the block would
+ * pass by. */
+static uint32_t loop_length(const struct ir_block *b)
+{
+    uint32_t n = b->n && b->insn[0].op != IR_OP_GUARD ? b->n : 0;
+
+    while (n > 0 && !(b->insn[n - 1].op >= IR_OP_EXIT && b->insn[n - 1].op <= IR_OP_EXIT_NZ && b->insn[n - 1].imm == b->pc))
+        n--;
+    return n;
+}
+
 static void compile(struct be *be)
 {
     const struct ir_block *b = be->b;
@@ -141,6 +152,9 @@ static void compile(struct be *be)
     scan(be);
     be->reachable = true;
     be->flags = (struct flag_state){.mem = IR_NZCV};
+    x86_vcache_pin(&be->e.vcache, be->b, loop_length(be->b));
+    x86_vcache_load_pins(&be->e);
+    be->out->loop_head = x86_offset(&be->e);
     prologue(be);
     for (uint32_t k = 0; k < b->n && !be->failed && !be->retry_long && !be->e.overflow; k++) {
         const struct ir_insn *i = &b->insn[k];
@@ -148,10 +162,10 @@ static void compile(struct be *be)
         be->index = k;
         be->need_after = after & ~ir_flags_defined(i);
         be->need = be->need_after | ir_flags_read(i);
-        x86_vcache_before(&be->e.vcache, i);
         bool wanted = be->reachable || i->op == IR_OP_LABEL || i->op == IR_OP_INSN;
         if (wanted && k >= be->skip_to && i->op < IR_OP_COUNT && !is_dead(i)) {
             struct ir_insn folded = *i;
+            x86_vcache_before(&be->e.vcache, i);
             if (constants_apply(be, &folded)) {
                 lower[folded.op](be, &folded);
                 constants_note_results(be, &folded);

@@ -19,7 +19,7 @@
 
 #define MAX_COPIES      48  /* fix-ups that keep the copies of vector registers */
 #define MAX_COLD        320 /* each is an exit, a local branch or a check; blocks of 64 guest instructions stay far below */
-#define MAX_BRANCHES    256
+#define MAX_BRANCHES    IR_MAX_LABELS
 #define VCPU_OFF(field) ((uint32_t)offsetof(struct vcpu, field))
 
 struct flag_state {
@@ -46,6 +46,7 @@ struct branch { /* a local branch whose label is ahead */
     uint16_t label;
     bool is_short;
     struct path_state state;
+    struct x86_vcache copies;
 };
 
 enum cold_kind {

@@ -27,6 +27,7 @@ static void branch_to(struct be *be, uint32_t label, int cc)
         br->patch = cc < 0 ? x86_jmp(e) : x86_jcc(e, (enum x86_cc)cc);
     br->state.flags = be->flags;
     memcpy(br->state.scratch, be->scratch, sizeof(be->scratch));
+    br->copies = be->e.vcache;
 }
 
 static uint32_t label_position(const struct be *be, uint32_t label)
@@ -159,11 +160,17 @@ static void bind_branch(struct be *be, const struct branch *br, uint8_t missing)
 void lower_label(struct be *be, const struct ir_insn *i)
 {
     struct merge m = {0};
+    struct x86_vcache *copies = &be->e.vcache;
     uint8_t live = be->live[be->index];
 
-    for (uint32_t k = 0; k < be->n_branches; k++)
-        if (be->branch[k].label == i->imm)
-            merge_path(&m, &be->branch[k].state.flags, be->branch[k].state.scratch);
+    for (uint32_t k = 0; k < be->n_branches; k++) {
+        if (be->branch[k].label != i->imm)
+            continue;
+        if (!m.any && !be->reachable)
+            *copies = be->branch[k].copies;
+        x86_vcache_meet(copies, &be->branch[k].copies);
+        merge_path(&m, &be->branch[k].state.flags, be->branch[k].state.scratch);
+    }
     if (!m.any)
         return; /* nothing leads here */
     if (be->reachable) {

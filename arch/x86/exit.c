@@ -118,10 +118,13 @@ void lower_guard(struct be *be, const struct ir_insn *i)
     budget_take(be, 0);
 }
 
-/* Jump to `target`. Live flags are in memory, the budget is right. */
-static void emit_direct_exit(struct be *be, uint32_t target, uint32_t pc)
+/* Jump to `target`. Live flags are in memory, the budget is right. in_line: not behind the block, where copies are no longer what they were. */
+static void emit_direct_exit(struct be *be, uint32_t target, uint32_t pc, bool in_line)
 {
     struct x86_emitter *e = &be->e;
+    bool loop = in_line && e->vcache.n_pins && target == be->b->pc;
+    if (loop)
+        x86_vcache_load_pins(e);
     uint16_t exit = exit_new(be, target);
     bool poll = needs_poll(be, target, pc), guard = needs_guard(be, target);
     uint32_t guard_fails = 0;
@@ -131,6 +134,7 @@ static void emit_direct_exit(struct be *be, uint32_t target, uint32_t pc)
         return;
     }
     struct host_exit *x = &be->out->exit[exit];
+    x->loop = loop;
     if (poll) {
         x86_alu_mi(e, X86_CMP, 4, x86_state(VCPU_OFF(poll)), 0);
         if (!guard) {
@@ -153,7 +157,7 @@ void lower_exit(struct be *be, const struct ir_insn *i)
 {
     flags_save(be, be->b->exit_live[be->index]);
     budget_give_back(be, be->n_executed);
-    emit_direct_exit(be, i->imm, be->pc);
+    emit_direct_exit(be, i->imm, be->pc, true);
     be->reachable = false;
 }
 
@@ -168,8 +172,10 @@ static void conditional_exit(struct be *be, enum x86_cc cc, uint32_t target)
     if (chaining(be) && !give_back && !needs_guard(be, target)) {
         if (poll) { /* in line: loops go this way */
             uint32_t over = x86_jcc8(e, (enum x86_cc)(cc ^ 1));
+            struct x86_vcache copies = e->vcache;
             flags_emit_save(e, save, be->flags.carry_inverted);
-            emit_direct_exit(be, target, be->pc);
+            emit_direct_exit(be, target, be->pc, true);
+            e->vcache = copies; /* of the path that has not jumped */
             x86_patch8_here(e, over);
             return;
         }
@@ -351,7 +357,7 @@ void cold_emit_all(struct be *be)
             break;
         case COLD_EXIT:
             budget_give_back(be, c->executed);
-            emit_direct_exit(be, c->target, c->pc);
+            emit_direct_exit(be, c->target, c->pc, false);
             break;
         case COLD_FLAGS_JUMP:
             jump_back(be, c->back);

@@ -23,14 +23,23 @@ int x86_vcache_find(const struct x86_vcache *c, uint32_t off, unsigned bytes)
     return -1;
 }
 
+static int pin_of(const struct x86_vcache *c, uint32_t off, unsigned bytes)
+{
+    for (unsigned k = 0; k < c->n_pins; k++)
+        if (c->pin_off[k] == off && c->pin_bytes[k] == bytes)
+            return (int)k;
+    return -1;
+}
+
 unsigned x86_vcache_alloc(struct x86_vcache *c, uint32_t off, unsigned bytes)
 {
-    unsigned k = 0;
+    int pin = pin_of(c, off, bytes);
+    unsigned k = pin >= 0 ? (unsigned)pin : c->n_pins;
 
-    while (k < X86_VCACHE_REGS && c->bytes[k])
+    while (pin < 0 && k < X86_VCACHE_REGS && c->bytes[k])
         k++;
     if (k == X86_VCACHE_REGS) {
-        k = c->next;
+        k = c->next < c->n_pins ? c->n_pins : c->next;
         c->next = (uint8_t)((k + 1) % X86_VCACHE_REGS);
     }
     c->off[k] = (uint16_t)off;
@@ -45,7 +54,8 @@ void x86_vcache_before(struct x86_vcache *c, const struct ir_insn *i)
     case IR_OP_LDE:
     case IR_OP_LDF:
     case IR_OP_ALIGN:
-    case IR_OP_BR: /* the paths that go on from these find the copies as they were */
+    case IR_OP_LABEL: /* lower_label() */
+    case IR_OP_BR:    /* the paths that go on from these find the copies as they were */
     case IR_OP_BRCC:
     case IR_OP_BRZ:
     case IR_OP_BRNZ:
@@ -74,6 +84,97 @@ void x86_vcache_before(struct x86_vcache *c, const struct ir_insn *i)
             x86_vcache_reset(c);
         break;
     }
+}
+
+void x86_vcache_meet(struct x86_vcache *c, const struct x86_vcache *other)
+{
+    for (unsigned k = 0; k < X86_VCACHE_REGS; k++)
+        if (c->off[k] != other->off[k] || c->bytes[k] != other->bytes[k])
+            c->bytes[k] = 0;
+}
+
+/* --- loops --- */
+
+#define CANDIDATES 12
+
+struct candidates {
+    unsigned n;
+    struct {
+        uint16_t off;
+        uint8_t bytes;
+        bool read_first, written;
+    } c[CANDIDATES];
+};
+
+static void note(struct candidates *s, uint32_t off, unsigned bytes, bool write)
+{
+    unsigned k = 0;
+
+    while (k < s->n && (s->c[k].off != off || s->c[k].bytes != bytes))
+        k++;
+    if (k == CANDIDATES || off == IR_NONE || (bytes != 4 && bytes != 8 && bytes != 16))
+        return;
+    if (k == s->n) {
+        s->c[k].off = (uint16_t)off;
+        s->c[k].bytes = (uint8_t)bytes;
+        s->c[k].read_first = !write;
+        s->c[k].written = false;
+        s->n++;
+    }
+    s->c[k].written |= write;
+}
+
+static bool reads_destination(unsigned vop)
+{
+    return (vop >= IR_VOP_BSL && vop <= IR_VOP_BIF) || (vop >= IR_VOP_MLA8 && vop <= IR_VOP_MLS32) ||
+           (vop >= IR_VOP_SLI8 && vop <= IR_VOP_SRAS64) || (vop >= IR_VOP_MLALS8 && vop <= IR_VOP_MLSLU32) ||
+           (vop >= IR_VOP_FMLA && vop <= IR_VOP_FFNMS) || vop == IR_VOP_VFMLA || vop == IR_VOP_VFMLS;
+}
+
+static bool overlaps_another(const struct candidates *s, unsigned k)
+{
+    for (unsigned m = 0; m < s->n; m++)
+        if (m != k && s->c[m].off < s->c[k].off + s->c[k].bytes && s->c[k].off < s->c[m].off + s->c[m].bytes)
+            return true;
+    return false;
+}
+
+void x86_vcache_pin(struct x86_vcache *c, const struct ir_block *b, uint32_t n)
+{
+    struct candidates s = {0};
+
+    *c = (struct x86_vcache){0};
+    for (uint32_t k = 0; k < n; k++) {
+        const struct ir_insn *i = &b->insn[k];
+        if (i->op == IR_OP_STV || i->op == IR_OP_LDV)
+            note(&s, i->imm2, i->mem & IR_MEM_SIZE, i->op == IR_OP_LDV);
+        if (i->op != IR_OP_VOP)
+            continue;
+        note(&s, i->a, i->mem, false);
+        note(&s, i->b, i->mem, false);
+        if (reads_destination(i->imm2 & 0xffff))
+            note(&s, i->d, i->mem, false);
+        note(&s, i->d, i->mem, true);
+    }
+    for (int carried = 1; carried >= 0; carried--) { /* what goes round the loop first, then what it only reads */
+        for (unsigned k = 0; k < s.n && c->n_pins < X86_VCACHE_PINS; k++) {
+            if (!s.c[k].read_first || s.c[k].written != carried || overlaps_another(&s, k))
+                continue;
+            c->pin_off[c->n_pins] = s.c[k].off;
+            c->pin_bytes[c->n_pins++] = s.c[k].bytes;
+        }
+    }
+}
+
+void x86_vcache_load_pins(struct x86_emitter *e)
+{
+    struct x86_vcache *c = &e->vcache;
+
+    for (unsigned k = 0; k < c->n_pins; k++)
+        if (!c->bytes[k]) {
+            vop_load(e, c->pin_bytes[k], X86_VCACHE_FIRST + k, c->pin_off[k]); /* perhaps from another copy */
+            x86_vcache_alloc(c, c->pin_off[k], c->pin_bytes[k]);
+        }
 }
 
 /* xmm to xmm, `bytes` of it; a move of 8 clears the rest. */

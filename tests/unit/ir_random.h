@@ -245,6 +245,20 @@ static void random_call(struct gen *g)
     commit(g, fresh);
 }
 
+/* Few places, so that one meets another's result. */
+static void random_vop(struct gen *g)
+{
+    struct ir_insn *i = add(g, IR_OP_VOP);
+    i->d = (uint16_t)(STATE_OFF + 16 * below(5));
+    i->a = (uint16_t)(STATE_OFF + 16 * below(5));
+    i->b = (uint16_t)(STATE_OFF + 16 * below(5));
+    i->mem = 16;
+    if (one_in(2)) {
+        i->fn = vop_fixup;
+        i->imm = i->d | (uint32_t)i->a << 10 | (uint32_t)i->b << 20;
+    }
+}
+
 static void random_state(struct gen *g)
 {
     static const uint8_t size_of[] = {1, 2, 4};
@@ -285,18 +299,9 @@ static void random_state(struct gen *g)
         i->fset = IR_NZCV;
         break;
     }
-    default: { /* few places, so that one meets another's result */
-        struct ir_insn *i = add(g, IR_OP_VOP);
-        i->d = (uint16_t)(STATE_OFF + 16 * below(5));
-        i->a = (uint16_t)(STATE_OFF + 16 * below(5));
-        i->b = (uint16_t)(STATE_OFF + 16 * below(5));
-        i->mem = 16;
-        if (one_in(2)) {
-            i->fn = vop_fixup;
-            i->imm = i->d | (uint32_t)i->a << 10 | (uint32_t)i->b << 20;
-        }
+    default:
+        random_vop(g);
         break;
-    }
     }
     commit(g, fresh);
 }

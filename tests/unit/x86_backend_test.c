@@ -281,6 +281,79 @@ static void test_linked_loop(void **state)
     assert_int_equal(m.v.gpr[0], 4);
 }
 
+/* A loop of vector operations, some of them skipped at random, some ended by their fix-up, and stores from outside into the same state. */
+static void vector_loop(unsigned number)
+{
+    struct gen g = {.b = &block};
+
+    new_block();
+    seed = number * 0x9e3779b97f4a7c15ull;
+    for (unsigned n = 2 + below(8); n > 0; n--) {
+        uint16_t label = IR_NONE;
+        if (one_in(3)) {
+            struct ir_insn *i = op(IR_OP_BRZ);
+            i->a = (uint16_t)(1 + below(8));
+            i->imm = label = ir_label(&block);
+        }
+        for (unsigned k = 1 + below(2); k > 0; k--) {
+            random_vop(&g);
+            if (!one_in(4)) /* a fix-up would load all copies anew */
+                block.insn[block.n - 1].fn = NULL;
+            if (one_in(6))
+                alu(IR_OP_EOR, (uint16_t)(1 + below(8)), (uint16_t)(1 + below(8)), 1);
+        }
+        if (one_in(2)) {
+            struct ir_insn *i = op(IR_OP_STE);
+            i->a = 0;
+            i->imm = STATE_OFF + 4 * below(20);
+            i->mem = 4;
+        }
+        if (label != IR_NONE)
+            op(IR_OP_LABEL)->imm = label;
+    }
+    alu(IR_OP_SUB, 0, 0, 1)->fset = IR_NZCV;
+    struct ir_insn *i = op(IR_OP_EXIT_CC);
+    i->cc = IR_NE;
+    i->imm = PC;
+    for (unsigned n = below(3); n > 0; n--)
+        random_vop(&g);
+    op(IR_OP_EXIT)->imm = PC + 12;
+    ir_flag_liveness(&block);
+}
+
+/* Round and round inside the block must be what coming back to its beginning through the dispatcher is. */
+static void test_vector_loops(void **state)
+{
+    unsigned pinned = 0;
+
+    (void)state;
+    for (unsigned n = 0; n < 3000; n++) {
+        struct ref_state ignored;
+        vector_loop(n);
+        start_state(&ignored);
+        m.v.poll = 0;
+        m.v.gpr[0] = 1 + below(5);
+        struct vcpu v = m.v;
+        static uint8_t before[sizeof(m.state)], once[sizeof(m.state)];
+        memcpy(before, m.state, sizeof(before));
+        assert_true(compile(&block, 0));
+        while (run() == VCPU_EXIT_LINK && m.v.exit_id == 1000)
+            ;
+        memcpy(once, m.state, sizeof(once));
+        uint32_t r1 = m.v.gpr[1];
+        memcpy(m.state, before, sizeof(before));
+        m.v = v;
+        pinned += m.out.exit[0].loop;
+        patch(m.out.exit[0].patch, block_address() + (m.out.exit[0].loop ? m.out.loop_head : 0));
+        assert_int_equal(run(), VCPU_EXIT_LINK);
+        assert_int_equal(m.v.exit_id, 1001);
+        assert_int_equal(m.v.gpr[1], r1);
+        if (memcmp(m.state + STATE_OFF, once + STATE_OFF, 16 * 5) != 0)
+            fail_msg("block %u: the loop's state differs", n);
+    }
+    assert_true(pinned > 1500);
+}
+
 static void test_poll(void **state)
 {
     (void)state;
@@ -478,7 +551,7 @@ static void test_spilling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linked_loop), cmocka_unit_test(test_poll),           cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_linked_loop), cmocka_unit_test(test_vector_loops), cmocka_unit_test(test_poll),           cmocka_unit_test(test_budget),
         cmocka_unit_test(test_guard),       cmocka_unit_test(test_guard_at_start), cmocka_unit_test(test_jump_cache),
         cmocka_unit_test(test_limits),      cmocka_unit_test(test_spilling),       cmocka_unit_test(test_random_blocks),
     };
