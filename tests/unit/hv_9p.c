@@ -374,6 +374,25 @@ static void directories(void **state UNUSED)
         }
         assert_int_equal(n, starts[k] < 5002 ? 5002 - starts[k] : 0);
     }
+    /* the root's parent is the root here too */
+    uint64_t root = getattr(s, 0).st_ino;
+    assert_int_equal(rpc(s, P9_TWALK, "ddw", 0u, 2u, 0u), 0);
+    assert_int_equal(rpc(s, P9_TLOPEN, "dd", 2u, 0u), 0);
+    assert_int_equal(rpc(s, P9_TREADDIR, "dqd", 2u, (uint64_t)0, 4000u), 0);
+    uint64_t bytes = p9_get(&s->r, 4);
+    unsigned dots = 0;
+    for (const uint8_t *end = s->r.p + bytes; s->r.p < end;) {
+        uint16_t len;
+        s->r.p += 5;
+        uint64_t path = p9_get(&s->r, 8);
+        s->r.p += 9;
+        const char *name = p9_get_string(&s->r, &len);
+        if (!strcmp(name, ".") || !strcmp(name, "..")) {
+            assert_int_equal(path, root);
+            dots++;
+        }
+    }
+    assert_int_equal(dots, 2);
     assert_int_equal(rpc(s, P9_TREADDIR, "dqd", 1u, (uint64_t)0, 20u), -EINVAL); /* no room for an entry */
     assert_int_equal(rpc(s, P9_TREAD, "dqd", 1u, (uint64_t)0, 20u), -EISDIR);
     drop(s);
