@@ -199,7 +199,6 @@ static struct request *watch(struct virtio_9p *d)
         return NULL;
     if (d->watch_ns) {
         d->watched = true;
-        virtqueue_want_notify(d->q, false);
         uint64_t end = now_ns() + d->watch_ns;
         while (!(r = take(d)) && d->q && now_ns() < end) {
             pthread_mutex_unlock(&d->lock);
@@ -223,6 +222,8 @@ static void *serve(void *arg)
     struct virtio_9p *d = arg;
     pthread_mutex_lock(&d->lock);
     while (!d->quit) {
+        if (d->q && !d->watched) /* this thread looks by itself */
+            virtqueue_want_notify(d->q, false);
         struct request *r = take(d);
         if (!r)
             r = watch(d);

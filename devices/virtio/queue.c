@@ -260,7 +260,10 @@ bool virtqueue_want_notify(struct virtqueue *q, bool on)
         signal_for_sure(q);
         return load16_acquire(avail_idx(q)) != q->last_avail;
     }
-    if (!q->event_idx) { /* with EVENT_IDX the driver is silent by itself until it passes avail_event */
+    if (q->event_idx) { /* an entry long past: the driver is silent until its index has gone all the way round, or avail_event is moved */
+        store16(avail_event(q), (uint16_t)(q->last_avail - 1));
+        ring_written(q, avail_event(q), 2);
+    } else {
         store16(q->used, USED_F_NO_NOTIFY);
         ring_written(q, q->used, 2);
     }
