@@ -65,6 +65,7 @@ struct board {
     struct net *net;                        /* the loop of the networks; NULL: there are none */
     struct virtio_console_port console_port[VIRTIO_CONSOLE_MAX_PORTS];
     unsigned n_console_ports;
+    struct virtio_balloon *balloon; /* NULL: none */
     unsigned n_backends;
     struct board_backend {
         const char *option, *id;

@@ -1,9 +1,11 @@
 /*
  * monitor.c: see monitor.h.
  */
+#include <devices/virtio/balloon.h>
 #include <errno.h>
 #include <hypervisor/error.h>
 #include <hypervisor/monitor.h>
+#include <hypervisor/options.h>
 #include <hypervisor/vm.h>
 #include <poll.h>
 #include <stdio.h>
@@ -23,24 +25,67 @@ struct monitor {
     char line[LINE_MAX_BYTES];
     size_t length;
     bool too_long; /* the line is being skipped */
+    char answer[512];
 };
 
 /* --- commands ---------------------------------------------------------------------------------------------------------------------- */
 
-static void quit(struct vm *vm)
+/* Commands: `text` is what follows the name, "" for nothing. NULL is answered as "ok", other results as they are, a line with its end. */
+static const char *powerdown(struct monitor *m, const char *text UNUSED)
 {
-    vm_request_quit(vm, 0);
+    vm_power_button(m->vm);
+    return NULL;
 }
+
+static const char *reset(struct monitor *m, const char *text UNUSED)
+{
+    vm_request_reset(m->vm);
+    return NULL;
+}
+
+static const char *quit(struct monitor *m, const char *text UNUSED)
+{
+    vm_request_quit(m->vm, 0);
+    return NULL;
+}
+
+static const char no_balloon[] = "error: there is no balloon; give the option -device virtio-balloon-device\n";
+
+static const char *balloon(struct monitor *m, const char *text)
+{
+    uint64_t bytes;
+    if (!m->vm->board.balloon)
+        return no_balloon;
+    if (!options_parse_size(text, 1u << 20, &bytes))
+        return "error: balloon takes the memory to leave to the guest, in MiB\n";
+    virtio_balloon_set(m->vm->board.balloon, bytes);
+    return NULL;
+}
+
+static const char *info(struct monitor *m, const char *text)
+{
+    if (strcmp(text, "balloon"))
+        return "error: info takes balloon\n";
+    if (!m->vm->board.balloon)
+        return no_balloon;
+    snprintf(m->answer, sizeof(m->answer), "balloon: actual=%llu\n", (unsigned long long)(virtio_balloon_get(m->vm->board.balloon) >> 20));
+    return m->answer;
+}
+
+static const char *help(struct monitor *m, const char *text);
 
 static const struct command {
     const char *name, *help;
-    void (*run)(struct vm *vm);
+    bool arguments;
+    const char *(*run)(struct monitor *m, const char *text);
 } commands[] = {
-    {"system_powerdown", "press the power button", vm_power_button},
-    {"system_reset", "reset the machine", vm_request_reset},
-    {"quit", "end armlet", quit},
-    {"q", NULL, quit},
-    {"help", "list the commands", NULL},
+    {"system_powerdown", "press the power button", false, powerdown},
+    {"system_reset", "reset the machine", false, reset},
+    {"balloon", "leave that many MiB of memory to the guest", true, balloon},
+    {"info", "balloon: how many MiB the guest has", true, info},
+    {"quit", "end armlet", false, quit},
+    {"q", NULL, false, quit},
+    {"help", "list the commands", false, help},
 };
 
 /* A reader that does not read loses answers: the main thread waits for nobody. */
@@ -51,34 +96,30 @@ static void answer(struct monitor *m, const char *text)
     }
 }
 
-static void help(struct monitor *m)
+static const char *help(struct monitor *m, const char *text UNUSED)
 {
-    char text[512];
     size_t n = 0;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (commands[i].help)
-            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s: %s\n", commands[i].name, commands[i].help);
+            n += (size_t)snprintf(m->answer + n, sizeof(m->answer) - n, "%s: %s\n", commands[i].name, commands[i].help);
     }
-    answer(m, text);
+    return m->answer;
 }
 
 static void run_line(struct monitor *m, char *line)
 {
-    char *word = strtok(line, " \t\r");
-    char *more = word ? strtok(NULL, " \t\r") : NULL;
-    if (!word)
+    char *name = strtok(line, " \t\r"), *text = name ? strtok(NULL, " \t\r") : NULL, *more = text ? strtok(NULL, " \t\r") : NULL;
+    if (!name)
         return;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        if (strcmp(commands[i].name, word))
+        if (strcmp(commands[i].name, name))
             continue;
-        if (more) {
-            answer(m, "error: the command takes no arguments\n");
-        } else if (!commands[i].run) {
-            help(m);
-        } else {
-            commands[i].run(m->vm);
-            answer(m, "ok\n");
-        }
+        const char *result;
+        if (commands[i].arguments ? !text || more : text != NULL)
+            result = commands[i].arguments ? "error: the command takes one argument\n" : "error: the command takes no arguments\n";
+        else
+            result = commands[i].run(m, text ? text : "");
+        answer(m, result ? result : "ok\n");
         return;
     }
     answer(m, "error: there is no such command; help lists them\n");
