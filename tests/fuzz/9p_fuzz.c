@@ -27,7 +27,7 @@
 #define FILE_MAX     (1u << 20) /* bytes of a file: inputs must not fill the disk */
 
 struct fuzz {
-    char base[64];
+    char base[200];
     uint8_t token[TOKEN_SIZE];
     struct stat canary, outside, base_dir;
     struct p9_server *server;
@@ -59,7 +59,7 @@ static unsigned count_fds(void)
     struct dirent *e;
     DIR *d = opendir("/proc/self/fd");
     while (d && (e = readdir(d))) {
-        char target[256];
+        char target[512];
         ssize_t len = readlinkat(dirfd(d), e->d_name, target, sizeof(target));
         n += len > (ssize_t)strlen(fuzz.base) && !memcmp(target, fuzz.base, strlen(fuzz.base));
     }
@@ -86,10 +86,10 @@ static int remove_inside(const char *path, const struct stat *st UNUSED, int typ
 
 static const char *in_base(const char *name)
 {
-    static char path[4][128];
+    static char path[4][256];
     static unsigned which;
     char *p = path[which++ % 4];
-    snprintf(p, 128, "%s/%s", fuzz.base, name);
+    snprintf(p, 256, "%s/%s", fuzz.base, name);
     return p;
 }
 
@@ -120,7 +120,7 @@ static void make_root(void)
 
 static void look(const char *name, struct stat *st)
 {
-    char path[96];
+    char path[256];
     snprintf(path, sizeof(path), "%s/%s", fuzz.base, name);
     if (lstat(path, st))
         die("something outside the folder is gone");
@@ -132,7 +132,7 @@ static void set_up(void)
     snprintf(fuzz.base, sizeof(fuzz.base), "%s/9p_fuzz.XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(fuzz.base) || getrandom(fuzz.token, TOKEN_SIZE, 0) != TOKEN_SIZE)
         die("no temporary folder");
-    char path[96];
+    char path[256];
     snprintf(path, sizeof(path), "%s/canary", fuzz.base);
     int fd = open(path, O_CREAT | O_WRONLY, 0666);
     if (fd < 0 || write(fd, fuzz.token, TOKEN_SIZE) != TOKEN_SIZE)
