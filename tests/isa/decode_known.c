@@ -307,6 +307,10 @@ static bool too_many_fraction_bits(const struct arm_insn *i)
 {
     return !ARM_F(i, 'x') && (ARM_F(i, 'j') << 1 | ARM_F(i, 'i')) > 16;
 }
+static bool over_sixteen_bits(const struct arm_insn *i)
+{
+    return ARM_F(i, 's') > 15;
+}
 static bool operand_twice(const struct arm_insn *i)
 {
     return i->row->translate == tr_unary;
@@ -341,6 +345,12 @@ static const struct difference differences[] = {
     {T16, "blx", BY_CAPSTONE, names_pc, "BLX pc: UNPREDICTABLE, undefined here"},
     {A32, "hint", BY_US, NULL, "unallocated hints are NOPs"},
     {T32, "ldrexd", BY_CAPSTONE, dual_conflict, "one register twice: UNPREDICTABLE, undefined here"},
+    {T32, "ssat16", BY_US, over_sixteen_bits, "to more than 16 bits: UNPREDICTABLE, as in QEMU"},
+    {T32, "usat16", BY_US, over_sixteen_bits, "to more than 16 bits: UNPREDICTABLE, as in QEMU"},
+    {T32, "ssat16", BY_US | BY_CAPSTONE, over_sixteen_bits, "to more than 16 bits: UNPREDICTABLE, as in QEMU"},
+    {T32, "usat16", BY_US | BY_CAPSTONE, over_sixteen_bits, "to more than 16 bits: UNPREDICTABLE, as in QEMU"},
+    {T32, "ssat16", DIFFERENT_OPERANDS, over_sixteen_bits, "to more than 16 bits: UNPREDICTABLE, as in QEMU"},
+    {T32, "usat16", DIFFERENT_OPERANDS, over_sixteen_bits, "to more than 16 bits: UNPREDICTABLE, as in QEMU"},
     {T32, NULL, DIFFERENT_OPERANDS, operand_twice, "the operand register stands twice; Capstone takes the first, we the second"},
     {T32, "ldm", BY_CAPSTONE, one_or_none, "a list of one: UNPREDICTABLE, undefined here"},
     {T32, "stm", BY_CAPSTONE, one_or_none, "a list of one: UNPREDICTABLE, undefined here"},
