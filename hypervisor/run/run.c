@@ -79,6 +79,7 @@ int run_main(int argc, char **argv)
         request_free(&request);
         return parsed == REQUEST_DONE ? EXIT_SUCCESS : RUN_CODE_FAILED;
     }
+    vm.event_fd = -1; /* until vm_create(): the threads of the channel may ask for the end before */
     r.vm = &vm;
     r.verbose = request.verbose;
     initrd = memfd_create("armlet-initramfs", MFD_CLOEXEC);
