@@ -74,6 +74,23 @@ static void full_line(void **state UNUSED)
     options_free(&o);
 }
 
+static void devices(void **state UNUSED)
+{
+    struct options o;
+    assert_int_equal(parse(&o, "-kernel k -device virtio-rng-pci,id=r -chardev null,id=c -device virtserialport,chardev=c,name=n -global virtio-mmio.force-legacy=false "
+                               "-monitor unix:/tmp/m,server,nowait"),
+                     OPTIONS_RUN);
+    assert_int_equal(o.board.n, 3);
+    assert_string_equal(o.board.item[0]->kind->name, "virtio-rng-device");
+    assert_string_equal(o.board.item[0]->id, "r");
+    assert_string_equal(o.board.item[1]->kind->option, "chardev");
+    assert_string_equal(o.board.item[2]->id, "#device1"); /* the second device, without an id of its own */
+    assert_string_equal(keyval_get(&o.board.item[2]->kv, "name"), "n");
+    assert_string_equal(o.monitor, "/tmp/m");
+    options_free(&o);
+    assert_int_equal(o.board.n, 0);
+}
+
 static void sizes(void **state UNUSED)
 {
     static const struct {
@@ -121,6 +138,17 @@ static void refusals(void **state UNUSED)
         {"-kernel k -serial unix:", "unix:"},
         {"-kernel k -serial unix:p,telnet", "telnet"},
         {"-kernel k -monitor stdio", "monitor"},
+        {"-kernel k -monitor unix:", "unix:"},
+        {"-kernel k -monitor unix:p,telnet", "telnet"},
+        {"-kernel k -device flux-capacitor", "flux-capacitor"},
+        {"-kernel k -device virtio-rng-device,speed=1", "'speed'"},
+        {"-kernel k -device virtio-balloon-device,deflate-on-oom=maybe", "maybe"},
+        {"-kernel k -device virtserialport,chardev=c", "name="},
+        {"-kernel k -device ,", "missing"},
+        {"-kernel k -chardev carrier-pigeon,id=c", "carrier-pigeon"},
+        {"-kernel k -chardev file,id=c", "path="},
+        {"-kernel k -chardev null,id=c -chardev null,id=c", "'c'"},
+        {"-kernel k -global virtio-net.x=1", "virtio-net.x=1"},
         {"-kernel k -d everything", "everything"},
         {"-kernel k --stats=all", "all"},
         {"-kernel k --views 1", "views"},
@@ -144,6 +172,6 @@ static void refusals(void **state UNUSED)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(full_line), cmocka_unit_test(sizes), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(full_line), cmocka_unit_test(devices), cmocka_unit_test(sizes), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
