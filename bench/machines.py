@@ -29,10 +29,9 @@ def task_seconds(pid):
 class Machine:
     """One running machine; use it in a with statement. COUNT: armlet counts instructions and events."""
 
-    def __init__(self, args, kind, kernel, initrd=None, append="", count=False, native_root=None, stderr_limit=1 << 20):
+    def __init__(self, args, kind, kernel, initrd=None, append="", count=False, native_root=None):
         self.kind = kind
         self.count = count
-        self.limit = stderr_limit
         if kind == "native":
             root = native_root
             # A mount and user namespace of its own: no root rights are needed, nothing stays mounted.

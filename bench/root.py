@@ -42,6 +42,18 @@ def trees(cache):
     return found
 
 
+def bare_guest(output):
+    """The bare-metal guest of bench/bare."""
+    common = os.path.join(HERE, "..", "tests", "guests", "common")
+    argv = ["arm-linux-gnueabihf-gcc", "-marm", "-march=armv7ve+vfpv3-d16", "-mfloat-abi=hard", "-mgeneral-regs-only", "-O2", "-std=gnu11", "-Wall", "-Wextra",
+            "-ffreestanding", "-fno-pic", "-fno-stack-protector", "-fno-strict-aliasing", "-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,-n",
+            "-Wl,-z,noexecstack", "-Wl,--no-warn-rwx-segments", "-Wl,-T," + os.path.join(common, "guest.ld"), "-I", common, "-o", output,
+            os.path.join(common, "start.S"), os.path.join(common, "lib.c"), os.path.join(HERE, "bare", "main.c"), "-lgcc"]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    if done.returncode:
+        raise RootError(f"cannot build the bare-metal guest: {done.stderr.strip()}")
+
+
 class Root:
     def __init__(self, directory, arch, sources):
         self.directory = directory

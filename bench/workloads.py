@@ -135,4 +135,22 @@ WORKLOADS = [
     Workload("copy", "micro", "micro copy {n}", 60000, 6000, own=["micro"], title="memset and memcpy, 64 KiB"),
     Workload("loop", "micro", "micro loop {n}", 2000000000, 200000000, own=["micro"], title="loop of two instructions"),
 ]
+BARE = [
+    # name, full, quick, what
+    ("tlb-all", 3000000, 300000, "TLBIALL, then reads of four pages"),
+    ("tlb-va", 3000000, 300000, "TLBIMVA, then reads of four pages"),
+    ("tlb-asid", 3000000, 300000, "TLBIASID, then reads of four pages"),
+    ("tlb-vaa", 3000000, 300000, "TLBIMVAA, then reads of four pages"),
+    ("ttbr", 3000000, 300000, "switch of table and ASID, then reads of four pages"),
+    ("mmio", 8000000, 500000, "read of a device register"),
+    ("mmio-write", 8000000, 500000, "write of a device register"),
+    ("gic", 10000000, 1000000, "read of an interrupt controller register"),
+    ("svc", 8000000, 800000, "supervisor call and return"),
+    ("undef", 5000000, 500000, "undefined instruction and return"),
+    ("dabt", 3000000, 300000, "data abort and return"),
+    ("pabt", 3000000, 300000, "prefetch abort and return"),
+    ("irq", 3000000, 300000, "interrupt sent to itself, taken, acknowledged"),
+    ("smc", 300000, 30000, "instruction changed and executed"),
+]
+WORKLOADS += [Workload(name, "bare", name + " {n}", full, quick, native=None, operations=one, title=title) for name, full, quick, title in BARE]
 BY_NAME = {w.name: w for w in WORKLOADS}
