@@ -27,7 +27,7 @@ OWN = {
     "shor": ("shor.c", "gcc", ["-l:libquantum.so.8", "-Wl,--no-as-needed", "-l:libgomp.so.1", "-lm"]),
     "video": ("video.c", "gcc", ["-l:libx264.so.164", "-lm"]),
 }
-BUSYBOX = ("sh", "cat", "cmp", "cut", "cp", "echo", "grep", "head", "ls", "mkdir", "mkfifo", "md5sum", "rm", "sed", "seq", "sort", "tail", "true", "wc")
+BUSYBOX = ("sh", "base64", "cat", "cmp", "cut", "cp", "echo", "grep", "head", "ls", "mkdir", "mkfifo", "md5sum", "rm", "sed", "seq", "sort", "tail", "true", "wc")
 
 
 class RootError(Exception):

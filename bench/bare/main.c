@@ -319,7 +319,7 @@ void guest_main(void)
         if (same(line, "run ", 4) && line[n]) {
             line[n] = 0;
             run(line + 4, line + n + 1);
-        } else if (same(line, "quit", 5)) {
+        } else if (same(line, "quit", 4)) {
             power_off();
         } else {
             print("bench: error not an order\n");
