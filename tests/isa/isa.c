@@ -18,8 +18,9 @@
 
 #include "report.h"
 
-#define SET_INSNS 20000000u /* user-mode instructions of a set */
-#define SET_LEAST 1000u     /* executions of each row */
+#define SET_INSNS     20000000u /* user-mode instructions of a set */
+#define MACHINE_BATCH 1000u     /* cases of a batch on a whole machine */
+#define SET_LEAST     1000u     /* executions of each row */
 
 struct settings {
     uint64_t seed;
@@ -117,12 +118,12 @@ static int run_set(struct drive *d, struct settings *s)
         d->paths.watchdog = phases[k].anything;
         d->paths.oracle_bare = k < 2 ? NULL : phases[k].banked ? hyp : paths.oracle_bare;
         s->seed = s->set * 1000 + k;
-        s->batch = k < 2 ? batch : 2500;
+        s->batch = k < 2 ? batch : MACHINE_BATCH;
         gen_free(&d->gen);
         if (gen_init(&d->gen, &d->options))
             abort();
-        if (cases % 2500 && k >= 2)
-            cases += 2500 - cases % 2500;
+        if (cases % MACHINE_BATCH && k >= 2)
+            cases += MACHINE_BATCH - cases % MACHINE_BATCH;
         rc |= run_phase(d, s, cases, k ? 0 : s->insns);
         if (k == 0)
             user_insns = d->coverage.insns;
