@@ -6,10 +6,19 @@
 
 #include <armlet/base.h>
 
-/* The TSC's frequency in Hz, measured against CLOCK_MONOTONIC_RAW. clock_begin() takes the first sample; clock_tsc_hz() the second one, at least 10 ms
- * later (it waits if need be), and returns the same value ever after. */
-void clock_begin(void);
-uint64_t clock_tsc_hz(void);
+struct clock_sample {
+    uint64_t tsc, ns;
+};
+
+/* The TSC's frequency in Hz, measured against CLOCK_MONOTONIC_RAW. clock_begin() takes the first sample; clock_measure() the second one, at least 10 ms
+ * later (it waits if need be), and sets tsc_hz. */
+struct tsc_clock {
+    struct clock_sample first;
+    uint64_t tsc_hz;
+};
+
+void clock_begin(struct tsc_clock *clock);
+void clock_measure(struct tsc_clock *clock);
 
 /* a * b / c without overflow, saturating */
 static inline uint64_t clock_scale(uint64_t a, uint64_t b, uint64_t c)

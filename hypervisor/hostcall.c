@@ -48,17 +48,17 @@ static enum hostcall_result serve_stop(struct vm *vm, struct host_request *q)
     return HOSTCALL_STOP;
 }
 
-static enum hostcall_result serve_text(struct vm *vm UNUSED, struct host_request *q)
+static enum hostcall_result serve_text(struct vm *vm, struct host_request *q)
 {
     q->text[HOST_REQ_TEXT_MAX - 1] = 0;
-    log_text(q->text);
+    log_text(&vm->log, q->text);
     return HOSTCALL_RESUME;
 }
 
-static enum hostcall_result serve_code(struct vm *vm UNUSED, struct host_request *q)
+static enum hostcall_result serve_code(struct vm *vm, struct host_request *q)
 {
     if (q->value <= HOST_REQ_TEXT_MAX)
-        log_code((enum code_kind)q->size, q->addr, (const uint8_t *)q->text, q->value);
+        log_code(&vm->log, (enum code_kind)q->size, q->addr, (const uint8_t *)q->text, q->value);
     return HOSTCALL_RESUME;
 }
 

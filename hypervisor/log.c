@@ -13,46 +13,46 @@
 #include <Zydis/Zydis.h>
 #endif
 
-static FILE *out;
-static const char *out_name;
-static int out_errno; /* of the first write that failed */
-
-static void note_error(void)
+static void note_error(struct log *log)
 {
-    if (!out_errno && ferror(out))
-        out_errno = errno ? errno : EIO;
+    if (!log->error && ferror(log->out))
+        log->error = errno ? errno : EIO;
 }
 
-int log_open(const char *file)
+static void take_stderr(struct log *log)
 {
-    out = stderr;
-    out_name = NULL;
+    if (!log->out)
+        log->out = stderr;
+}
+
+int log_open(struct log *log, const char *file)
+{
+    *log = (struct log){.out = stderr};
     if (!file)
         return 0;
-    out = fopen(file, "we");
-    if (!out) {
+    log->out = fopen(file, "we");
+    if (!log->out) {
         error_report("the log file '%s' cannot be opened: %s", file, strerror(errno));
         return -1;
     }
-    setvbuf(out, NULL, _IOLBF, 0); /* the last lines before a crash are the ones that are wanted */
-    out_name = file;
+    setvbuf(log->out, NULL, _IOLBF, 0); /* the last lines before a crash are the ones that are wanted */
+    log->name = file;
     return 0;
 }
 
-void log_text(const char *text)
+void log_text(struct log *log, const char *text)
 {
     size_t n = strlen(text);
-    FILE *f = out ? out : stderr;
-    flockfile(f);
-    fputs(text, f);
+    take_stderr(log);
+    flockfile(log->out);
+    fputs(text, log->out);
     if (!n || text[n - 1] != '\n')
-        putc('\n', f);
-    if (f == out)
-        note_error();
-    funlockfile(f);
+        putc('\n', log->out);
+    note_error(log);
+    funlockfile(log->out);
 }
 
-static void log_bytes(uint64_t addr, const uint8_t *code, size_t n)
+static void log_bytes(FILE *out, uint64_t addr, const uint8_t *code, size_t n)
 {
     for (size_t i = 0; i < n; i += 16) {
         fprintf(out, "0x%llx: ", (unsigned long long)(addr + i));
@@ -63,13 +63,13 @@ static void log_bytes(uint64_t addr, const uint8_t *code, size_t n)
 }
 
 #ifdef ARMLET_CAPSTONE
-static void log_arm(bool thumb, uint32_t addr, const uint8_t *code, size_t n)
+static void log_arm(struct log *log, bool thumb, uint32_t addr, const uint8_t *code, size_t n)
 {
-    static csh handle[2]; /* opened once a kind */
-    csh *h = &handle[thumb];
+    FILE *out = log->out;
+    csh *h = &log->disassembler[thumb];
     cs_insn *insn;
     if (!*h && cs_open(CS_ARCH_ARM, (cs_mode)((thumb ? CS_MODE_THUMB : CS_MODE_ARM) | CS_MODE_V8), h) != CS_ERR_OK) {
-        log_bytes(addr, code, n);
+        log_bytes(out, addr, code, n);
         return;
     }
     insn = cs_malloc(*h);
@@ -89,7 +89,7 @@ static void log_arm(bool thumb, uint32_t addr, const uint8_t *code, size_t n)
         } else {
             if (size > n)
                 size = n;
-            log_bytes(addr, code, size);
+            log_bytes(out, addr, code, size);
         }
         code += size;
         n -= size;
@@ -100,7 +100,7 @@ static void log_arm(bool thumb, uint32_t addr, const uint8_t *code, size_t n)
 #endif
 
 #ifdef ARMLET_ZYDIS
-static void log_x86(uint64_t addr, const uint8_t *code, size_t n)
+static void log_x86(FILE *out, uint64_t addr, const uint8_t *code, size_t n)
 {
     while (n) {
         ZydisDisassembledInstruction insn;
@@ -109,7 +109,7 @@ static void log_x86(uint64_t addr, const uint8_t *code, size_t n)
             size = insn.info.length;
             fprintf(out, "0x%llx:  %s\n", (unsigned long long)addr, insn.text);
         } else {
-            log_bytes(addr, code, size);
+            log_bytes(out, addr, code, size);
         }
         code += size;
         n -= size;
@@ -118,40 +118,43 @@ static void log_x86(uint64_t addr, const uint8_t *code, size_t n)
 }
 #endif
 
-void log_code(enum code_kind kind, uint64_t addr, const uint8_t *code, size_t n)
+void log_code(struct log *log, enum code_kind kind, uint64_t addr, const uint8_t *code, size_t n)
 {
-    if (!out)
-        out = stderr;
+    take_stderr(log);
     switch (kind) {
 #ifdef ARMLET_CAPSTONE
     case CODE_A32:
     case CODE_T32:
-        log_arm(kind == CODE_T32, (uint32_t)addr, code, n);
+        log_arm(log, kind == CODE_T32, (uint32_t)addr, code, n);
         break;
 #endif
 #ifdef ARMLET_ZYDIS
     case CODE_X86:
-        log_x86(addr, code, n);
+        log_x86(log->out, addr, code, n);
         break;
 #endif
     default:
-        log_bytes(addr, code, n);
+        log_bytes(log->out, addr, code, n);
     }
-    note_error();
+    note_error(log);
 }
 
-int log_close(void)
+int log_close(struct log *log)
 {
     int err = 0;
-    if (out && out_name) {
-        if (fclose(out) != 0 && !out_errno)
-            out_errno = errno;
-        if (out_errno) {
-            error_report("the log file '%s' cannot be written: %s", out_name, strerror(out_errno));
+    if (log->name) {
+        if (fclose(log->out) != 0 && !log->error)
+            log->error = errno;
+        if (log->error) {
+            error_report("the log file '%s' cannot be written: %s", log->name, strerror(log->error));
             err = -1;
         }
     }
-    out = NULL;
-    out_name = NULL;
+#ifdef ARMLET_CAPSTONE
+    for (unsigned i = 0; i < 2; i++)
+        if (log->disassembler[i])
+            cs_close(&log->disassembler[i]);
+#endif
+    *log = (struct log){0};
     return err;
 }

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <hypervisor/clock.h>
 #include <hypervisor/options.h>
 #include <hypervisor/run/run.h>
 #include <hypervisor/session.h>
@@ -32,7 +31,6 @@ int main(int argc, char **argv)
     static struct vm vm;
     struct options options;
 
-    clock_begin();
     hold_standard_descriptors();
     if (argc > 1 && !strcmp(argv[1], "run"))
         return run_main(argc - 1, argv + 1);

@@ -81,7 +81,7 @@ static void time_line(const char *text, uint64_t ticks, uint64_t hz, uint64_t to
 void stats_print(const struct vm *vm, bool final)
 {
     const struct engine_stats *s = &vm->shared->stats;
-    uint64_t hz = clock_tsc_hz(), total = host_tsc() - vm->tsc_start;
+    uint64_t hz = vm->clock.tsc_hz, total = host_tsc() - vm->tsc_start;
     uint64_t device = __atomic_load_n(&vm->device_ticks, __ATOMIC_RELAXED);
     bool counted = vm->shared->config.flags & ENGINE_COUNT_INSNS;
 

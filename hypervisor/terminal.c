@@ -10,10 +10,13 @@
 
 #define CTRL_A 0x01
 
-static struct termios saved;
-static atomic_bool raw;
-static unsigned keep_modes;
-static bool wanted, have_saved;
+/* The process has one terminal, and signal handlers and atexit() must find what to restore without an argument. */
+static struct {
+    struct termios saved; /* as found, once have_saved */
+    atomic_bool raw;
+    unsigned keep_modes; /* TERMINAL_KEEP_* */
+    bool wanted, have_saved, registered;
+} terminal;
 
 static bool in_foreground(void)
 {
@@ -23,11 +26,10 @@ static bool in_foreground(void)
 
 void terminal_setup(unsigned keep)
 {
-    static bool registered;
-    keep_modes = keep;
-    wanted = true;
-    if (!registered && atexit(terminal_restore) == 0)
-        registered = true;
+    terminal.keep_modes = keep;
+    terminal.wanted = true;
+    if (!terminal.registered && atexit(terminal_restore) == 0)
+        terminal.registered = true;
     /* from the background, tcsetattr() would stop the process at its end */
     signal(SIGTTOU, SIG_IGN);
 }
@@ -35,33 +37,33 @@ void terminal_setup(unsigned keep)
 void terminal_enter(void)
 {
     struct termios t;
-    if (!wanted || !isatty(STDIN_FILENO) || !in_foreground() || tcgetattr(STDIN_FILENO, &t) < 0)
+    if (!terminal.wanted || !isatty(STDIN_FILENO) || !in_foreground() || tcgetattr(STDIN_FILENO, &t) < 0)
         return;
-    if (!have_saved) /* later the shell may hand us our own raw mode back */
-        saved = t;
-    have_saved = true;
-    t = saved;
+    if (!terminal.have_saved) /* later the shell may hand us our own raw mode back */
+        terminal.saved = t;
+    terminal.have_saved = true;
+    t = terminal.saved;
     t.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-    if (keep_modes & TERMINAL_KEEP_OUTPUT)
+    if (terminal.keep_modes & TERMINAL_KEEP_OUTPUT)
         t.c_oflag |= OPOST; /* messages of the process itself end in a plain newline */
     else
         t.c_oflag &= ~(tcflag_t)OPOST;
     t.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN);
-    if (!(keep_modes & TERMINAL_KEEP_SIGNALS))
+    if (!(terminal.keep_modes & TERMINAL_KEEP_SIGNALS))
         t.c_lflag &= ~(tcflag_t)ISIG;
     t.c_cflag &= ~(tcflag_t)(CSIZE | PARENB);
     t.c_cflag |= CS8;
     t.c_cc[VMIN] = 1;
     t.c_cc[VTIME] = 0;
-    atomic_store(&raw, true); /* before the change: a signal in between restores at most what is still there */
+    atomic_store(&terminal.raw, true); /* before the change: a signal in between restores at most what is still there */
     if (tcsetattr(STDIN_FILENO, TCSANOW, &t) < 0)
-        atomic_store(&raw, false);
+        atomic_store(&terminal.raw, false);
 }
 
 void terminal_restore(void)
 {
-    if (atomic_exchange(&raw, false))
-        tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+    if (atomic_exchange(&terminal.raw, false))
+        tcsetattr(STDIN_FILENO, TCSANOW, &terminal.saved);
 }
 
 bool terminal_may_read(void) { return !isatty(STDIN_FILENO) || in_foreground(); }

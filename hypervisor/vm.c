@@ -276,7 +276,9 @@ static void fill_shared(struct vm *vm, const struct boot_state *boot)
     s->ram_size = (uint32_t)vm->ram_size;
     s->entry_pc = boot->entry_pc;
     memcpy(s->entry_r, boot->r, sizeof(s->entry_r));
-    s->tsc_hz = clock_tsc_hz();
+    if (!vm->clock.tsc_hz)
+        clock_measure(&vm->clock);
+    s->tsc_hz = vm->clock.tsc_hz;
     s->tsc_base = host_tsc();
     s->tsc_to_cnt = clock_scale(GUEST_CNTFRQ_HZ, 1ull << 32, s->tsc_hz);
     s->deadline_tsc = UINT64_MAX;
@@ -310,7 +312,7 @@ static bool serve_events(struct vm *vm)
                     vm->accel->interrupt(vm);
             }
             vm_kick(vm); /* again and again: the engine may have been about to clear the word */
-            if (clock_scale(host_tsc() - asked, 1000, clock_tsc_hz()) > STOP_GRACE_MS)
+            if (clock_scale(host_tsc() - asked, 1000, vm->clock.tsc_hz) > STOP_GRACE_MS)
                 return false;
         }
         event_run_once(&vm->loop, asked ? 20 : -1);

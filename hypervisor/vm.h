@@ -11,7 +11,9 @@
 #include <devices/board.h>
 #include <devices/guest_memory.h>
 #include <hypervisor/bus.h>
+#include <hypervisor/clock.h>
 #include <hypervisor/event.h>
+#include <hypervisor/log.h>
 #include <hypervisor/post.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,6 +28,8 @@ struct monitor;
 
 struct vm {
     const struct options *opt;
+    struct tsc_clock clock;
+    struct log log; /* of -d */
 
     /* guest RAM: memfd, mapped here in whole */
     int ram_fd;
