@@ -55,7 +55,6 @@ struct host_code {
 
 struct host_compile_opts {
     uint32_t engine_flags;  /* ENGINE_COUNT_INSNS, ENGINE_NO_CHAIN */
-    uint32_t host_features; /* HOST_HAS_* */
     uint32_t first_exit_id; /* exit k stores first_exit_id + k in vcpu.exit_id */
 };
 

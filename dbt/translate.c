@@ -57,7 +57,7 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
         .slow = is_slow,
         .slow_arg = &q,
     };
-    struct host_compile_opts opts = {.engine_flags = e->cfg.flags, .host_features = e->cfg.host_features};
+    struct host_compile_opts opts = {.engine_flags = e->cfg.flags};
     struct ir_block *ir = e->ir;
     struct region *r;
 

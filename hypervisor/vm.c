@@ -241,19 +241,6 @@ void vm_destroy(struct vm *vm)
 
 /* --- one boot ---------------------------------------------------------------------------------------------------------- */
 
-static uint32_t host_features(void)
-{
-    uint32_t f = 0;
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2"))
-        f |= HOST_HAS_AVX2;
-    if (__builtin_cpu_supports("fma"))
-        f |= HOST_HAS_FMA;
-    if (__builtin_cpu_supports("f16c"))
-        f |= HOST_HAS_F16C;
-    return f;
-}
-
 /* Everything the engine is told, except the addresses that the accelerator chooses. Statistics go on over reboots. */
 static void fill_shared(struct vm *vm, const struct boot_state *boot)
 {
@@ -267,7 +254,6 @@ static void fill_shared(struct vm *vm, const struct boot_state *boot)
     s->stats = stats;
     s->config = (struct engine_config){
         .flags = o->log_flags | (o->count_insns ? ENGINE_COUNT_INSNS : 0) | (o->stats ? ENGINE_TIME : 0),
-        .host_features = host_features(),
         .code_cache_bytes = (uint32_t)o->code_cache,
         .view_count = o->views,
         .fault_around = o->fault_around ? o->fault_around : vm->accel->fault_around,

@@ -18,7 +18,7 @@
 #include <armlet/base.h>
 
 #define ARMLET_ABI_MAGIC   0x746c6d61u /* "amlt" */
-#define ARMLET_ABI_VERSION 2u
+#define ARMLET_ABI_VERSION 3u
 
 /* --- machine facts both sides need ------------------------------------------------------------------------------ */
 #define GUEST_RAM_BASE    0x40000000u
@@ -72,18 +72,11 @@ struct host_request {
 #define ENGINE_NO_CHAIN    BIT(5) /* debugging: return to the dispatcher after every block */
 #define ENGINE_TIME        BIT(6) /* keep time by kind in the statistics */
 
-/* x86 features the engine may use, decided by the host process (KVM's CPUID hides some that work). */
-#define HOST_HAS_AVX2 BIT(0)
-#define HOST_HAS_FMA  BIT(1)
-#define HOST_HAS_F16C BIT(2)
-
 struct engine_config {
     uint32_t flags;             /* ENGINE_* */
-    uint32_t host_features;     /* HOST_HAS_* */
     uint32_t code_cache_bytes;  /* multiple of 1 MiB */
     uint32_t view_count;        /* size of the view pool, 2..1024 */
     uint32_t fault_around;      /* pages mapped per window fault, 1..64 */
-    uint32_t pad;
     uint64_t insn_budget;       /* stop after that many guest instructions; 0 = no limit (needs ENGINE_COUNT_INSNS) */
 };
 
@@ -219,7 +212,7 @@ struct vm_shared {
 
 _Static_assert(sizeof(struct host_request) == 32 + HOST_REQ_TEXT_MAX, "ABI");
 _Static_assert(offsetof(struct vm_shared, config) == 16, "ABI");
-_Static_assert(sizeof(struct engine_config) == 32, "ABI");
+_Static_assert(sizeof(struct engine_config) == 24, "ABI");
 _Static_assert(offsetof(struct vm_shared, spi_level) % 8 == 0, "ABI");
 _Static_assert(offsetof(struct vm_shared, deadline_tsc) % 8 == 0, "ABI");
 

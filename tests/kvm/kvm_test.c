@@ -4,7 +4,6 @@
  * Skipped (exit code 77) with a message when /dev/kvm cannot be used. The machine around the accelerator is played by the functions below.
  */
 #include "payload.h"
-#include <cpuid.h>
 #include <dbt/engine.h>
 #include <hypervisor/accel.h>
 #include <hypervisor/error.h>
@@ -94,13 +93,11 @@ static int setup(void **state)
         return -1;
     for (uint32_t i = 0; i < TEST_RAM / 4; i++)
         ((uint32_t *)vm.ram)[i] = i;
-    unsigned a, b, c, d;
     vm.shared->magic = ARMLET_ABI_MAGIC;
     vm.shared->version = ARMLET_ABI_VERSION;
     vm.shared->size = sizeof(struct vm_shared);
     vm.shared->config.code_cache_bytes = 4 << 20;
     vm.shared->config.view_count = TEST_WINDOWS;
-    vm.shared->config.host_features = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & BIT(5)) ? HOST_HAS_AVX2 : 0;
     vm.shared->ram_size = TEST_RAM;
 
     struct timespec t0, t1, pause = {.tv_nsec = 2000000};

@@ -215,7 +215,7 @@ static void patch(uint32_t at, uint64_t to)
 
 static bool compile(const struct ir_block *b, uint32_t engine_flags)
 {
-    struct host_compile_opts opts = {.engine_flags = engine_flags, .host_features = ~0u, .first_exit_id = 1000};
+    struct host_compile_opts opts = {.engine_flags = engine_flags, .first_exit_id = 1000};
     uint8_t *at = m.code + m.tramp.size;
 
     if (host_compile(b, &m.tramp, (uintptr_t)m.code, at, (uintptr_t)at, CODE_SIZE - m.tramp.size, &opts, &m.out) != 0)
