@@ -10,6 +10,7 @@
 #include <dbt/engine_impl.h>
 #include <hypervisor/accel.h>
 #include <hypervisor/hostcall.h>
+#include <hypervisor/options.h>
 #include <hypervisor/vm.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,8 @@ static const struct accel_ops posting = {.name = "test", .posts = true};
 
 static void in_order(void **state UNUSED)
 {
-    struct vm vm = {.accel = &posting};
+    static const struct options options;
+    struct vm vm = {.accel = &posting, .opt = &options};
     struct device dev = {0};
     struct engine_stats *stats;
     struct vcpu *v = calloc(1, sizeof(*v));
