@@ -262,6 +262,7 @@ bare_power_off:
     .ltorg
 
     .data
+    .balign 4
 had_hyp:
     .word   0
 
