@@ -333,7 +333,9 @@ static bool anything_unit(struct builder *b, int row)
         return false; /* branches by an offset have nothing unpredictable and need not end */
     unsigned d = field_get(r, word, 'd'), n = field_get(r, word, 'n'), m = field_get(r, word, 'm');
     if (d == 15 && (n == 15 || (field_width(r, 'm') == 4 && m == 15)) && r->row->flags & ROW_USER_SAFE)
-        return false; /* may go round for ever */
+        return false;                    /* may go round for ever */
+    if (tr == tr_bx && chance(b->r, 20)) /* no A32 instruction starts there */
+        b->c->in.r[m & 15] = ISA_CODE_BASE + 2;
     put_row(b, row, word, true, true);
     return true;
 }
@@ -347,8 +349,6 @@ static void address_state(struct rng *r, struct isa_state *s)
         s->r[i] = k < 7   ? ISA_DATA_BASE + 0x400 + (below(r, 0x800) & ~31u)
                   : k < 8 ? 0x70000000 + (below(r, 0x1000000) & ~31u)
                           : 32 * below(r, 4);
-        if (chance(r, 4)) /* no A32 instruction starts there */
-            s->r[i] = ISA_CODE_BASE + 2;
     }
 }
 

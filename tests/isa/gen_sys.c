@@ -380,10 +380,14 @@ static bool exception_unit(struct builder *b)
     }
 }
 
-/* A firmware call that no firmware has. */
+/* A firmware call that no firmware has; in user mode SMC. */
 static bool firmware_unit(struct builder *b)
 {
-    if (b->mode == ARM_USR || b->o->banked_access) /* there HVC leads to Hyp mode */
+    if (b->mode == ARM_USR) { /* undefined; in other modes QEMU's board has no SMC */
+        put_always(b, b->c->thumb ? 0xf7f08000 | below(b->r, 16) << 16 : 0xe1600070 | below(b->r, 16));
+        return true;
+    }
+    if (b->o->banked_access) /* there HVC leads to Hyp mode */
         return false;
     put_const(b, 0, 0xc3000000 | below(b->r, 0x10000));
     put_always(b, b->c->thumb ? 0xf7e08000 | (rnd(b->r) & 0xf0fff) : 0xe1400070 | (rnd(b->r) & 0xfff0f));
