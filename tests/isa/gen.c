@@ -333,9 +333,7 @@ static bool anything_unit(struct builder *b, int row)
         return false; /* branches by an offset have nothing unpredictable and need not end */
     unsigned d = field_get(r, word, 'd'), n = field_get(r, word, 'n'), m = field_get(r, word, 'm');
     if (d == 15 && (n == 15 || (field_width(r, 'm') == 4 && m == 15)) && r->row->flags & ROW_USER_SAFE)
-        return false;                    /* may go round for ever */
-    if (tr == tr_bx && chance(b->r, 20)) /* no A32 instruction starts there */
-        b->c->in.r[m & 15] = ISA_CODE_BASE + 2;
+        return false; /* may go round for ever */
     put_row(b, row, word, true, true);
     return true;
 }
@@ -391,7 +389,8 @@ static bool undefined_row(struct builder *b)
             static const uint8_t coprocessors[] = {0, 3, 4, 5, 6, 7, 8, 9, 12, 13};
             word = (word & ~0xf00u) | (uint32_t)coprocessors[below(b->r, ARRAY_LEN(coprocessors))] << 8;
         }
-        if (word == ISA_END_A32 || word == 0xde01 || !decodes_to(b->g, row, word, b->c->thumb))
+        if (word == ISA_END_A32 || word == 0xe7f001f0 || word == 0xde01 || /* the end of a case, Linux' breakpoints */
+            !decodes_to(b->g, row, word, b->c->thumb))
             continue;
         put_row(b, row, word, true, false);
         return true;
@@ -461,7 +460,7 @@ void gen_make(const struct gen *g, const struct gen_options *o, uint64_t seed, u
         want = 1;
     }
     for (int tries = 0; c->n_units < want && tries < 200; tries++) {
-        unsigned start = c->n;
+        unsigned start = c->n, mode = b.mode;
         int row = g->pick[c->thumb][below(&r, (uint32_t)g->n_pick[c->thumb])];
         bool ok = false;
         if (o->undefined) {
@@ -489,6 +488,7 @@ void gen_make(const struct gen *g, const struct gen_options *o, uint64_t seed, u
             ok = gen_simple_unit(&b, row, -1, true);
         if (!ok || code_bytes(c) > ISA_CASE_BYTES - 8 || c->n == GEN_MAX_INSNS) {
             c->n = start;
+            b.mode = mode;
             continue;
         }
         c->unit[c->n_units++] = (struct gen_unit){.first = (uint8_t)start, .count = (uint8_t)(c->n - start)};
