@@ -6,7 +6,7 @@
 
 struct vm;
 
-/* Before any thread exists. 0, or -1 after a message. */
+/* With the signals blocked in every thread there is. 0, or -1 after a message. */
 int signals_start(struct vm *vm);
 void signals_stop(struct vm *vm);
 

@@ -199,7 +199,7 @@ int vm_create(struct vm *vm, const struct options *opt)
 {
     vm->opt = opt;
     vm->ram_fd = -1;
-    vm->signal_fd = -1;
+    vm->signals.fd[0] = vm->signals.fd[1] = -1;
     pthread_mutex_init(&vm->kick_lock, NULL);
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("x86-64-v3")) {

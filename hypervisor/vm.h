@@ -69,7 +69,11 @@ struct vm {
     bool ticker_running;
 
     struct event_loop loop;
-    int signal_fd;            /* signalfd of the event loop */
+    struct {
+        int fd[2]; /* pipe of siginfo_t, from the thread that waits for signals to the event loop */
+        pthread_t thread;
+        bool running;
+    } signals;
 
     atomic_bool quit_claimed; /* somebody is setting exit_code and quit */
     atomic_bool quit;         /* the process is to end: no reboot any more */
