@@ -20,20 +20,32 @@
 #include <unistd.h>
 
 #define PAGE           4096u
-#define WATCHDOG_TICKS 200000u /* of 16 ns */
+#define WATCHDOG_TICKS 200000u /* of 16 ns; the runner gives a case nine times that */
+#define PATIENT_TICKS  (256 * WATCHDOG_TICKS)
+
+static int batch_alloc(struct batch *b, unsigned n, size_t code_size)
+{
+    memset(b, 0, sizeof(*b));
+    b->n = n;
+    b->cases = calloc(n, sizeof(*b->cases));
+    b->expected = calloc(n, sizeof(*b->expected));
+    b->left_out = calloc(n, sizeof(*b->left_out));
+    b->report = calloc(n, sizeof(*b->report));
+    b->report_case = calloc(n, sizeof(*b->report_case));
+    b->code = calloc(1, code_size);
+    if (b->cases && b->expected && b->left_out && b->report && b->report_case && b->code)
+        return 0;
+    fprintf(stderr, "isa: no memory for %u cases\n", n);
+    return -1;
+}
 
 int batch_build(struct batch *b, const struct piece *pieces, unsigned n, uint64_t seed)
 {
     struct rng r = {.s = seed ^ 0x5eed};
     uint32_t at = PAGE; /* room below for loads relative to the pc */
 
-    memset(b, 0, sizeof(*b));
-    b->n = n;
-    b->cases = calloc(n, sizeof(*b->cases));
-    b->expected = calloc(n, sizeof(*b->expected));
-    b->report = calloc(n, sizeof(*b->report));
-    b->report_case = calloc(n, sizeof(*b->report_case));
-    b->code = calloc(1, n * (ISA_CASE_BYTES + 64u) + 4 * PAGE);
+    if (batch_alloc(b, n, n * (ISA_CASE_BYTES + 64u) + 4 * PAGE))
+        return -1;
     for (unsigned i = 0; i < ISA_DATA_SIZE / 4; i++)
         b->pattern[i] = i % 2 ? interesting_word(&r) : (uint32_t)interesting_double(&r);
     for (unsigned i = 0; i < n; i++) {
@@ -64,8 +76,27 @@ int batch_build(struct batch *b, const struct piece *pieces, unsigned n, uint64_
     return 0;
 }
 
+int batch_part(const struct batch *b, unsigned first, unsigned n, struct batch *part)
+{
+    if (batch_alloc(part, n, b->code_size))
+        return -1;
+    memcpy(part->cases, b->cases + first, n * sizeof(*part->cases));
+    memcpy(part->expected, b->expected + first, n * sizeof(*part->expected));
+    memcpy(part->code, b->code, b->code_size);
+    memcpy(part->pattern, b->pattern, sizeof(part->pattern));
+    part->code_size = b->code_size;
+    return 0;
+}
+
+void batch_leave_out(struct batch *b, unsigned k)
+{
+    b->left_out[k] = true;
+    b->cases[k].in.pc = b->cases[k].end;
+}
+
 void batch_free(struct batch *b)
 {
+    free(b->left_out);
     free(b->cases);
     free(b->expected);
     free(b->report);
@@ -90,7 +121,7 @@ static struct isa_batch header(const struct batch *b, const struct paths *p)
                           .n_cases = b->n,
                           .code_size = b->code_size,
                           .max_reports = p->max_reports,
-                          .timer_ticks = p->watchdog ? WATCHDOG_TICKS : p->timer_ticks,
+                          .timer_ticks = p->watchdog ? (p->patient ? PATIENT_TICKS : WATCHDOG_TICKS) : p->timer_ticks,
                           .mode = p->mode | p->record | (p->watchdog ? ISA_MODE_WATCHDOG : 0)};
 
     h.cases = ISA_BATCH_BASE + sizeof(h);
@@ -217,7 +248,7 @@ static int run(const char *command, char *buf, size_t cap, size_t *got, unsigned
 
 #define OUTPUT_MAX (32u << 20)
 
-static int run_bare(struct batch *b, const struct paths *p, const char *machine)
+static int run_bare(struct batch *b, const struct paths *p, const char *who, const char *machine)
 {
     char *elf = path_in(p, "batch.elf"), *command = NULL, *text = malloc(OUTPUT_MAX);
     size_t got;
@@ -228,7 +259,7 @@ static int run_bare(struct batch *b, const struct paths *p, const char *machine)
     b->n_different = 0;
     if (write_elf(elf, b, p))
         goto out;
-    if (asprintf(&command, "exec %s -kernel %s", machine, elf) < 0)
+    if (asprintf(&command, "exec %s -kernel %s%s", machine, elf, p->quiet ? " 2>/dev/null" : "") < 0)
         abort();
     int status = run(command, text, OUTPUT_MAX, &got, p->timeout);
     for (char *s = text; s && *s; s = strchr(s, '\n') ? strchr(s, '\n') + 1 : NULL) {
@@ -255,7 +286,10 @@ static int run_bare(struct batch *b, const struct paths *p, const char *machine)
         }
     }
     if (!done) {
-        fprintf(stderr, "isa: the target did not finish its %u cases (status %d); %u differences so far; output ends:\n%s\n", b->n, status,
+        rc = status != -1 && WIFSIGNALED(status) ? BATCH_DIED : -1;
+        if (p->quiet)
+            goto out;
+        fprintf(stderr, "isa: the %s did not finish its %u cases (status %d); %u differences so far; output ends:\n%s\n", who, b->n, status,
                 b->n_reports, got > 1500 ? text + got - 1500 : text);
         fprintf(stderr, "isa: command: %s\n", command);
         goto out;
@@ -270,7 +304,7 @@ out:
 
 int batch_run_target(struct batch *b, const struct paths *p)
 {
-    return run_bare(b, p, p->target);
+    return run_bare(b, p, "target", p->target);
 }
 
 /* The bare-metal runner in the oracle's machine leaves its results in expected[]; the machine's RAM is a file. */
@@ -286,8 +320,10 @@ static int run_bare_oracle(struct batch *b, const struct paths *p)
     if (asprintf(&machine, "%s -machine memory-backend=isa -object memory-backend-file,id=isa,size=512M,share=on,mem-path=%s",
                  p->oracle_bare, ram) < 0)
         abort();
-    if (run_bare(b, &record, machine))
+    rc = run_bare(b, &record, "oracle", machine);
+    if (rc)
         goto out;
+    rc = -1;
     int fd = open(ram, O_RDONLY);
     size_t size = b->n * sizeof(*b->expected);
     if (fd < 0 || pread(fd, b->expected, size, (off_t)(h.expected - 0x40000000u)) != (ssize_t)size) {
@@ -320,11 +356,14 @@ int batch_run_oracle(struct batch *b, const struct paths *p)
         fprintf(stderr, "isa: cannot write %s: %s\n", in, strerror(errno));
         goto out;
     }
-    if (asprintf(&command, "timeout 300 %s %s %s", p->oracle, in, out) < 0)
+    if (asprintf(&command, "exec timeout 300 %s %s %s%s", p->oracle, in, out, p->quiet ? " 2>/dev/null" : "") < 0)
         abort();
     int status = system(command);
     if (status) {
-        fprintf(stderr, "isa: the oracle failed (status %#x): %s\n", (unsigned)status, command);
+        if (!p->quiet)
+            fprintf(stderr, "isa: the oracle failed (status %#x): %s\n", (unsigned)status, command);
+        if (status != -1 && WIFSIGNALED(status))
+            rc = BATCH_DIED;
         goto out;
     }
     f = fopen(out, "rb");

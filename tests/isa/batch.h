@@ -17,6 +17,8 @@ struct paths {
     unsigned timer_ticks; /* isa_batch.timer_ticks */
     unsigned mode;        /* isa_batch.mode */
     bool watchdog;        /* cases may go round for ever: such end as ISA_LOOP */
+    bool patient;         /* but only after a time that no machine is too busy for */
+    bool quiet;           /* say nothing when a program dies: that is expected */
     unsigned record;      /* ISA_MODE_RECORD, for batch.c */
 };
 
@@ -33,6 +35,7 @@ struct batch {
     unsigned n;
     struct isa_case *cases;
     struct isa_result *expected; /* the oracle's */
+    bool *left_out;              /* cases that the oracle dies of; only their last instruction runs */
     uint8_t *code;
     uint32_t code_size;
     uint32_t pattern[ISA_DATA_SIZE / 4];
@@ -44,10 +47,16 @@ struct batch {
     struct isa_result *report;
 };
 
-/* All return 0, or -1 after a message on stderr. */
+#define BATCH_DIED (-2)
+
+/* All return 0, or -1 after a message on stderr, or BATCH_DIED: the oracle, or the target, was ended by a signal. */
 int batch_build(struct batch *b, const struct piece *pieces, unsigned n, uint64_t seed);
 int batch_run_oracle(struct batch *b, const struct paths *p);
 int batch_run_target(struct batch *b, const struct paths *p);
+/* Cases `first` to `first` + n - 1 of a batch with what is known of them, as a batch; the code is the whole batch's and stays where it is.
+ */
+int batch_part(const struct batch *b, unsigned first, unsigned n, struct batch *part);
+void batch_leave_out(struct batch *b, unsigned k);
 void batch_free(struct batch *b);
 
 #endif

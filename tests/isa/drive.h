@@ -13,11 +13,13 @@ struct drive {
     struct gen gen;
     struct coverage coverage;
     uint64_t different, interrupts;
-    unsigned detailed, max_detailed; /* differences printed */
+    unsigned detailed, max_detailed;           /* differences printed */
+    unsigned oracle_deaths, max_oracle_deaths; /* cases that QEMU does not survive; they are left out */
 };
 
 /* One batch: cases `first` to `first` + n - 1 of a seed, each run twice: the second time, when its code is translated and linked, with
- * another state. 0: all agree; 1: they do not, which has been printed; -1: the target died; -2: the oracle failed or memory was short. */
+ * another state. 0: all agree; 1: they do not, which has been printed; -1: the target died; -2: the oracle failed, or died of more
+ * cases than allowed, or memory was short. */
 int drive_batch(struct drive *d, uint64_t seed, unsigned first, unsigned n);
 
 /* Does the comparison see anything? 0: so it does. */

@@ -24,7 +24,7 @@
 
 struct settings {
     uint64_t seed;
-    unsigned cases, batch, only, set;
+    unsigned first, cases, batch, only, set;
     uint64_t insns, least;
     double minutes;
     bool print_coverage, need_coverage, self_check;
@@ -34,7 +34,8 @@ struct settings {
 static void usage(void)
 {
     printf(
-        "usage: isa [--seed S] [--cases N] [--batch N] [--minutes M] [--case N] [--row NAME] [--table a32|t16|t32|vfp|neon] [--units N]\n"
+        "usage: isa [--seed S] [--first N] [--cases N] [--batch N] [--minutes M] [--case N] [--row NAME] [--table a32|t16|t32|vfp|neon] "
+        "[--units N]\n"
         "           [--needs DEVICE] [--interrupts TICKS] [--no-faults] [--coverage] [--coverage-required] [--self-check] [--undefined]\n"
         "           [--max-reports N] [--dir D] --oracle COMMAND --bare ELF [--target COMMAND]\n"
         "or, with the bare-metal runner on both sides: --oracle-bare COMMAND\n"
@@ -49,19 +50,21 @@ static int run_phase(struct drive *d, const struct settings *s, unsigned cases, 
 {
     int rc = 0;
 
-    for (unsigned first = 0;; first += s->batch) {
+    for (unsigned first = s->first;; first += s->batch) {
         unsigned n = s->batch;
-        if (s->minutes > 0 ? difftime(time(NULL), s->start) >= s->minutes * 60 : insns ? d->coverage.insns >= insns : first >= cases)
+        if (s->minutes > 0 ? difftime(time(NULL), s->start) >= s->minutes * 60
+            : insns        ? d->coverage.insns >= insns
+                           : first - s->first >= cases)
             break;
-        if (!insns && s->minutes <= 0 && cases - first < n)
-            n = cases - first;
+        if (!insns && s->minutes <= 0 && cases - (first - s->first) < n)
+            n = cases - (first - s->first);
         int r = drive_batch(d, s->seed, first, n);
         if (r)
             rc = 1;
         if (r == -2 || d->detailed >= d->max_detailed)
             break;
     }
-    return rc;
+    return d->oracle_deaths > d->max_oracle_deaths ? 1 : rc;
 }
 
 static void summary(const struct drive *d, const struct settings *s)
@@ -73,6 +76,8 @@ static void summary(const struct drive *d, const struct settings *s)
             printf(" %s %lu", isa_kind_name(i), (unsigned long)d->coverage.kinds[i]);
     if (d->paths.timer_ticks)
         printf("; %lu interrupts", (unsigned long)d->interrupts);
+    if (d->oracle_deaths)
+        printf("; the oracle died of %u (at most %u are left out)", d->oracle_deaths, d->max_oracle_deaths);
     printf("; %.0f s\n", difftime(time(NULL), s->start));
     for (int i = 0; i < d->gen.n_rows; i++)
         if (d->coverage.differences[i])
@@ -182,20 +187,43 @@ static void remove_scratch(const char *dir)
 int main(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        {"seed", 1, 0, 's'},        {"cases", 1, 0, 'c'},      {"batch", 1, 0, 'b'},
-        {"minutes", 1, 0, 'm'},     {"case", 1, 0, 'C'},       {"row", 1, 0, 'r'},
-        {"table", 1, 0, 't'},       {"units", 1, 0, 'u'},      {"no-faults", 0, 0, 'F'},
-        {"coverage", 0, 0, 'p'},    {"oracle", 1, 0, 'o'},     {"target", 1, 0, 'T'},
-        {"bare", 1, 0, 'B'},        {"dir", 1, 0, 'd'},        {"coverage-required", 0, 0, 'R'},
-        {"max-reports", 1, 0, 'M'}, {"self-check", 0, 0, 'S'}, {"undefined", 0, 0, 'U'},
-        {"needs", 1, 0, 'n'},       {"interrupts", 1, 0, 'I'}, {"oracle-bare", 1, 0, 'O'},
-        {"mode", 1, 0, 'D'},        {"system", 0, 0, 'y'},     {"banked-access", 0, 0, 'k'},
-        {"anything", 0, 0, 'a'},    {"set", 1, 0, 'e'},        {"insns", 1, 0, 'N'},
-        {"least", 1, 0, 'l'},       {"help", 0, 0, 'h'},       {0, 0, 0, 0},
+        {"seed", 1, 0, 's'},
+        {"cases", 1, 0, 'c'},
+        {"batch", 1, 0, 'b'},
+        {"minutes", 1, 0, 'm'},
+        {"case", 1, 0, 'C'},
+        {"row", 1, 0, 'r'},
+        {"table", 1, 0, 't'},
+        {"units", 1, 0, 'u'},
+        {"no-faults", 0, 0, 'F'},
+        {"coverage", 0, 0, 'p'},
+        {"oracle", 1, 0, 'o'},
+        {"target", 1, 0, 'T'},
+        {"bare", 1, 0, 'B'},
+        {"dir", 1, 0, 'd'},
+        {"coverage-required", 0, 0, 'R'},
+        {"max-reports", 1, 0, 'M'},
+        {"self-check", 0, 0, 'S'},
+        {"undefined", 0, 0, 'U'},
+        {"needs", 1, 0, 'n'},
+        {"interrupts", 1, 0, 'I'},
+        {"oracle-bare", 1, 0, 'O'},
+        {"mode", 1, 0, 'D'},
+        {"system", 0, 0, 'y'},
+        {"banked-access", 0, 0, 'k'},
+        {"anything", 0, 0, 'a'},
+        {"set", 1, 0, 'e'},
+        {"insns", 1, 0, 'N'},
+        {"least", 1, 0, 'l'},
+        {"first", 1, 0, 'f'},
+        {"help", 0, 0, 'h'},
+        {0, 0, 0, 0},
     };
     struct settings s = {.seed = 1, .cases = 4000, .batch = 2000, .only = ~0u, .least = 1, .start = time(NULL)};
-    struct drive d = {
-        .paths = {.timeout = 120, .max_reports = 200}, .options = {.table = -1, .units = 16, .faults = true}, .max_detailed = 12};
+    struct drive d = {.paths = {.timeout = 120, .max_reports = 200},
+                      .options = {.table = -1, .units = 16, .faults = true},
+                      .max_detailed = 12,
+                      .max_oracle_deaths = 8};
     char dir[] = "/tmp/isa-XXXXXX";
     int o, rc = 0;
 
@@ -206,6 +234,9 @@ int main(int argc, char **argv)
             break;
         case 'c':
             s.cases = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        case 'f':
+            s.first = (unsigned)strtoul(optarg, NULL, 0);
             break;
         case 'b':
             s.batch = (unsigned)strtoul(optarg, NULL, 0);
@@ -292,6 +323,8 @@ int main(int argc, char **argv)
             break;
         case 'S':
             s.self_check = true;
+            d.paths.watchdog = true;
+            d.options.no_exclusives = true; /* its interrupts clear the monitor */
             break;
         case 'M':
             d.max_detailed = (unsigned)strtoul(optarg, NULL, 0);

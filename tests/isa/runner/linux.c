@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -71,8 +72,8 @@ static void store(struct isa_result *r, int sig, const siginfo_t *info, const mc
     isa_collect_memory(batch, r);
 }
 
-/* A case that runs for a whole tick is in an endless loop: a mistake of the generator. */
-static void on_alarm(int sig)
+/* A case that runs for a whole tick, of processor time, is in an endless loop: a mistake of the generator. */
+static void on_tick(int sig)
 {
     static uint32_t last = ~0u;
     char text[64];
@@ -81,7 +82,6 @@ static void on_alarm(int sig)
     if (last == current && write(2, text, (size_t)snprintf(text, sizeof(text), "isa-linux: case %u does not end\n", current)))
         _exit(6);
     last = current;
-    alarm(5);
 }
 
 static void handler(int sig, siginfo_t *info, void *ucontext)
@@ -151,8 +151,8 @@ int main(int argc, char **argv)
     sigaction(SIGSEGV, &sa, NULL);
     sigaction(SIGBUS, &sa, NULL);
     sigaction(SIGTRAP, &sa, NULL);
-    sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_alarm, .sa_flags = SA_ONSTACK}, NULL);
-    alarm(5);
+    sigaction(SIGPROF, &(struct sigaction){.sa_handler = on_tick, .sa_flags = SA_ONSTACK}, NULL);
+    setitimer(ITIMER_PROF, &(struct itimerval){.it_interval.tv_sec = 5, .it_value.tv_sec = 5}, NULL);
     __asm__ volatile(".inst 0xe7f010f0");
     return 5;
 }
