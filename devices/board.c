@@ -1,6 +1,7 @@
 /*
  * board.c: see board.h.
  */
+#include <armlet/abi.h>
 #include <devices/board.h>
 #include <devices/net/net.h>
 #include <errno.h>
@@ -25,7 +26,10 @@ static const struct device_kind *const kinds[] = {
 static const struct board_option {
     const char *option, *kind_key, *noun;
 } board_options[] = {
-    {"drive", NULL, "drive"},       {"netdev", "type", "network"}, {"nic", "type", "network"}, {"virtfs", "fsdriver", "shared folder"},
+    {"drive", NULL, "drive"},
+    {"netdev", "type", "network"},
+    {"nic", "type", "network"},
+    {"virtfs", "fsdriver", "shared folder"},
     {"chardev", "backend", "character device"},
     {"fsdev", "fsdriver", "shared folder"},
     {"device", "driver", "device"},
@@ -294,6 +298,18 @@ int board_create(struct board *b)
             return -1;
     }
     return 0;
+}
+
+_Static_assert(VIRTIO_MMIO_SLOTS <= IRQ_STATUS_MAX, "a word for each slot");
+
+void board_share_irq_status(struct board *b, struct irq_status *shared)
+{
+    *shared = (struct irq_status){
+        .base = VIRTIO_MMIO_BASE + VIRTIO_MMIO_ISR, .stride = VIRTIO_MMIO_STRIDE, .n = VIRTIO_MMIO_SLOTS, .spi = VIRTIO_MMIO_SPI};
+    for (unsigned n = 0; n < VIRTIO_MMIO_SLOTS; n++) {
+        if (b->slot[n])
+            virtio_share_isr(b->slot[n], &shared->word[n]);
+    }
 }
 
 void board_destroy(struct board *b)

@@ -78,6 +78,9 @@ struct board {
 /* Make all devices of b->opt. The caller has filled the first part of *b, the rest is zero. 0, or -1 after a message; board_destroy()
  * either way. */
 int board_create(struct board *b);
+/* Before a boot, devices reset: let the translator serve the interrupt status of the virtio devices from `shared` from now on. */
+struct irq_status;
+void board_share_irq_status(struct board *b, struct irq_status *shared);
 /* Machine stopped, devices reset, guest memory still there. */
 void board_destroy(struct board *b);
 

@@ -269,6 +269,7 @@ static void fill_shared(struct vm *vm, const struct boot_state *boot)
     s->tsc_to_cnt = clock_scale(GUEST_CNTFRQ_HZ, 1ull << 32, s->tsc_hz);
     s->deadline_tsc = UINT64_MAX;
     post_fill(vm);
+    board_share_irq_status(&vm->board, &s->irq_status);
     s->reg_copy[0].addr = PL011_BASE + PL011_FR;
     pl011_copy_flags(vm->uart, &s->reg_copy[0].value);
 }

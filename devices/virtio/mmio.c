@@ -33,8 +33,8 @@ enum {
     REG_QUEUE_NUM = 0x038,
     REG_QUEUE_READY = 0x044,
     REG_QUEUE_NOTIFY = 0x050,
-    REG_INTERRUPT_STATUS = 0x060,
-    REG_INTERRUPT_ACK = 0x064,
+    REG_INTERRUPT_STATUS = VIRTIO_MMIO_ISR,
+    REG_INTERRUPT_ACK = VIRTIO_MMIO_ISR + 4,
     REG_STATUS = 0x070,
     REG_QUEUE_DESC_LOW = 0x080,
     REG_QUEUE_DESC_HIGH = 0x084,
@@ -60,20 +60,23 @@ enum {
 
 /* --- interrupts ------------------------------------------------------------------------------------------------------------------ */
 
-/* With the lock held: the line follows isr. */
+/* With the lock held: a rising edge if a bit of isr is set, a low line if none is. The translator may clear bits meanwhile (struct
+ * irq_status). */
 static void update_line(struct virtio *v)
 {
-    bool level = v->isr != 0;
-    if (level != v->line) {
-        v->line = level;
-        irq_set(&v->irq, level);
-    }
+    irq_set(&v->irq, false);
+    if (!__atomic_load_n(v->isr, __ATOMIC_SEQ_CST))
+        return;
+    irq_set(&v->irq, true);
+    if (!__atomic_load_n(v->isr, __ATOMIC_SEQ_CST))
+        irq_set(&v->irq, false);
 }
 
+/* With the lock held. */
 static void raise(struct virtio *v, uint32_t what)
 {
-    v->isr |= what;
-    update_line(v);
+    if (!__atomic_fetch_or(v->isr, what, __ATOMIC_SEQ_CST))
+        update_line(v);
 }
 
 void virtio_interrupt(struct virtio *v)
@@ -114,12 +117,16 @@ void virtio_needs_reset(struct virtio *v, const char *why)
 static void acknowledge(struct virtio *v, uint32_t what)
 {
     pthread_mutex_lock(&v->lock);
-    v->isr &= ~what;
-    if (v->isr && v->line) { /* what came in since the driver read the status needs an edge of its own */
-        v->line = false;
-        irq_set(&v->irq, false);
-    }
-    update_line(v);
+    __atomic_fetch_and(v->isr, ~what, __ATOMIC_SEQ_CST);
+    update_line(v); /* what came in since the driver read the status needs an edge of its own */
+    pthread_mutex_unlock(&v->lock);
+}
+
+void virtio_share_isr(struct virtio *v, uint32_t *word)
+{
+    pthread_mutex_lock(&v->lock);
+    *word = *v->isr;
+    v->isr = word;
     pthread_mutex_unlock(&v->lock);
 }
 
@@ -146,7 +153,8 @@ static void reset(struct virtio *v)
         v->class->stop(v->dev);
     v->started = false;
     pthread_mutex_lock(&v->lock);
-    v->status = v->isr = 0;
+    v->status = 0;
+    __atomic_store_n(v->isr, 0, __ATOMIC_SEQ_CST);
     update_line(v);
     pthread_mutex_unlock(&v->lock);
     atomic_store(&v->broken, false);
@@ -242,7 +250,7 @@ static uint64_t mmio_read(void *dev, uint32_t off, unsigned size)
     case REG_INTERRUPT_STATUS:
     case REG_CONFIG_GENERATION:
         pthread_mutex_lock(&v->lock);
-        value = off == REG_INTERRUPT_STATUS ? v->isr : v->generation;
+        value = off == REG_INTERRUPT_STATUS ? __atomic_load_n(v->isr, __ATOMIC_SEQ_CST) : v->generation;
         pthread_mutex_unlock(&v->lock);
     }
     return value;
@@ -410,6 +418,7 @@ struct virtio *virtio_create(const struct virtio_class *class, void *dev, const 
     v->dev = dev;
     v->mem = mem;
     v->irq = irq;
+    v->isr = &v->own_isr;
     pthread_mutex_init(&v->lock, NULL);
     v->device_features = (class->features ? class->features(dev) : 0) | 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_INDIRECT_DESC |
                          1ull << VIRTIO_F_EVENT_IDX;

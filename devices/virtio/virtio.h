@@ -95,6 +95,8 @@ size_t virtio_iov_write(const struct iovec *iov, unsigned n, size_t off, const v
 
 /* NULL after a message. mem must outlive the device. With this the caller attaches virtio_mmio_desc to the bus. */
 struct virtio *virtio_create(const struct virtio_class *class, void *dev, const struct guest_memory *mem, struct irq_line irq);
+/* Keep the interrupt status in *word, which the translator serves the driver from (struct irq_status of armlet/abi.h); the device is stopped. */
+void virtio_share_isr(struct virtio *v, uint32_t *word);
 /* Stops and destroys the device too. */
 void virtio_destroy(struct virtio *v);
 
@@ -105,5 +107,6 @@ extern const struct device_desc virtio_mmio_empty_desc; /* a slot without a devi
 #define VIRTIO_MMIO_STRIDE 0x200u
 #define VIRTIO_MMIO_SPI    16u
 #define VIRTIO_MMIO_SLOTS  32u
+#define VIRTIO_MMIO_ISR    0x60u /* offset of InterruptStatus; InterruptACK follows */
 
 #endif

@@ -35,9 +35,10 @@ struct virtio {
     const struct guest_memory *mem;
     struct irq_line irq;
 
-    pthread_mutex_t lock; /* status, isr, generation, line; never held over a callback of the device */
-    uint32_t status, isr, generation;
-    bool line;
+    pthread_mutex_t lock; /* status, isr, generation, the line; never held over a callback of the device */
+    uint32_t status, generation;
+    uint32_t *isr; /* own_isr, or a word that the translator reads and clears bits of without the lock */
+    uint32_t own_isr;
 
     /* of the thread that serves register accesses */
     uint64_t device_features, driver_features;

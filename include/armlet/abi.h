@@ -8,7 +8,8 @@
  *   - the engine publishes the next timer deadline and its statistics;
  *   - a request (MMIO, wait, stop, text) goes through `req`, one at a time: the engine fills it and calls
  *     plat_host_call(); when that returns the host's answer stands in it;
- *   - device register writes that need no answer may be posted instead, and some registers read from a copy, without a request.
+ *   - device register writes that need no answer may be posted instead, some registers read from a copy, and interrupts acknowledged in
+ *     a shared word, without a request.
  * Everything here is plain data: fixed-size integers, no pointers of either side except where named *_va, which are
  * engine addresses.
  */
@@ -18,7 +19,7 @@
 #include <armlet/base.h>
 
 #define ARMLET_ABI_MAGIC   0x746c6d61u /* "amlt" */
-#define ARMLET_ABI_VERSION 3u
+#define ARMLET_ABI_VERSION 4u
 
 /* --- machine facts both sides need ------------------------------------------------------------------------------ */
 #define GUEST_RAM_BASE    0x40000000u
@@ -162,6 +163,22 @@ struct reg_copy {
 };
 
 /*
+ * Interrupt status words: device n has a status register at base + n * stride and the register that acknowledges right behind it; both are word n.
+ * The host sets bits (one thread at a time for each word); where the word was 0 it gives the device's line an edge, and after that lowers
+ * the line again if it finds the word 0. The engine reads the word, and acknowledges by clearing bits and, when the word has become 0, the
+ * level of SPI spi + n; where a bit was left or came meanwhile it passes an acknowledgement on to the host, which makes line and word agree. So
+ * a word that is not 0 has had its edge, and when neither side is at work the level says whether the word is 0.
+ */
+#define IRQ_STATUS_MAX 32u
+struct irq_status { /* all but the words: host, before the engine starts */
+    uint32_t base;  /* guest physical */
+    uint32_t stride;
+    uint32_t n;
+    uint32_t spi;
+    uint32_t word[IRQ_STATUS_MAX];
+};
+
+/*
  * Devices that write to guest RAM behind the engine's back. code_page: RAM pages that translated blocks were made from (engine; bits may stay
  * longer than the blocks). The host stores data, then looks at code_page; the engine sets the bit, then reads code (both with a full barrier between).
  * Where the bit is set the host sets the one in dma_page, then dma_pending, then the poll word; it does so before it tells the guest of the data.
@@ -206,6 +223,7 @@ struct vm_shared {
 
     /* both ways */
     struct post_ring post;
+    struct irq_status irq_status;
     uint64_t code_page[RAM_PAGE_WORDS]; /* bit n % 64 of word n / 64: RAM page n */
     uint64_t dma_page[RAM_PAGE_WORDS];
 };

@@ -50,8 +50,8 @@ static inline void driver_written(void *ctx, uint64_t off, uint64_t len)
 static inline void driver_irq(void *ctx, unsigned spi UNUSED, bool level)
 {
     struct driver *d = ctx;
+    d->level_changes += d->level != level;
     d->level = level;
-    d->level_changes++;
 }
 
 static inline uint32_t reg_read(struct driver *d, uint32_t off)
