@@ -96,6 +96,7 @@ struct engine *engine_create(struct vm_shared *shared, struct platform *p)
     v->stats = &shared->stats;
     v->excl_addr = ~0u;
     v->jump_cache = e->jump_cache;
+    v->alias = e->alias;
     jump_cache_flush(e);
     e->budget_start = v->insn_budget = c->insn_budget ? (int64_t)c->insn_budget : INT64_MAX;
     shared->poll_va = (uint64_t)(uintptr_t)&v->poll;

@@ -100,9 +100,9 @@ struct view {
 };
 
 /*
- * A page of the guest that is mapped for a moment, written to, and unmapped again, over and over (a kernel that patches its text through an alias): giving
- * it to the window and taking it back costs far more than the access. After REMAP_MANY rounds an instruction that faults there is made to call a helper
- * from then on, like one that touches a device, unless it is part of a loop: then the page is worth mapping.
+ * A global page of the guest that is mapped for a moment and unmapped again, over and over. After REMAP_MANY rounds its group of pages is served by a
+ * table (alias.c). There is one such group. Elsewhere an instruction that faults at such a page (a kernel patches its text) is made to call a
+ * helper from then on, like one that touches a device, unless it is part of a loop: then the page is worth mapping.
  */
 #define REMAP_SLOTS 16u
 #define REMAP_MANY  16u
@@ -111,6 +111,7 @@ struct remap {
     uint32_t vpn;
     uint16_t rounds; /* REMAP_WORTH: map it, whatever happens */
 };
+#define ALIAS_SLOTS VCPU_ALIAS_SLOTS
 
 #define VIEW_CACHE_SIZE 64
 #define SLOW_SET_SIZE   4096
@@ -157,8 +158,14 @@ struct engine {
     uint32_t n_leaves, leaf_free; /* free list through e[0] */
 
     struct remap remap[REMAP_SLOTS]; /* by vpn % REMAP_SLOTS */
+    bool alias_on;
+    uint32_t alias_first;             /* vpn of slot 0, with alias_on */
+    unsigned alias_n_live;            /* slots set, and bit i % 64 of word i / 64 for each: */
+    uint64_t alias_live[ALIAS_SLOTS / 64];
+    uint64_t alias[ALIAS_SLOTS];      /* what vcpu.alias points to */
+    uint32_t alias_page[ALIAS_SLOTS]; /* RAM page a set slot stands for */
 
-    /* guest instructions (by physical address) that touch devices: open addressing, 0 = empty, address | 1 */
+    /* guest instructions (by physical address) that touch devices (address | 1) or aliases (address): open addressing, 0 = empty */
     uint32_t slow_set[SLOW_SET_SIZE];
     uint32_t slow_count;
 
@@ -253,12 +260,21 @@ static inline bool remapped_often(const struct engine *e, uint32_t va)
     return r->vpn == va >> 12 && r->rounds >= REMAP_MANY && r->rounds != REMAP_WORTH;
 }
 
+/* alias.c */
+bool alias_covers(const struct engine *e, uint32_t va);
+uint32_t alias_start(const struct engine *e); /* address of slot 0; 0: there is no group of aliases */
+void alias_choose(struct engine *e, uint32_t va); /* the group is the one around va; once */
+bool alias_set(struct engine *e, uint32_t va, const struct guest_translation *t); /* va, covered, is t in the current view. False: not for the table */
+void alias_sync(struct engine *e, uint32_t va); /* after TLB maintenance for va, covered */
+void alias_refresh(struct engine *e);           /* after a change of the current view or other TLB maintenance */
+void alias_drop_page(struct engine *e, uint32_t page); /* the RAM page is about to hold code */
+
 /* device.c: registers of devices; false: nothing answers at pa. The value of a read is zero-extended. */
 bool device_read(struct vcpu *v, uint64_t pa, unsigned size, uint64_t *value);
 bool device_write(struct vcpu *v, uint64_t pa, unsigned size, uint64_t value);
 
 /* fault.c / slow set */
-bool slow_pc_has(const struct engine *e, uint32_t pa);
-void slow_pc_add(struct engine *e, uint32_t pa);
+enum guest_access_kind slow_pc_kind(const struct engine *e, uint32_t pa);
+void slow_pc_add(struct engine *e, uint32_t pa, enum guest_access_kind kind);
 
 #endif

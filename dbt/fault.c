@@ -4,32 +4,34 @@
  * A translated access faults when its page is not mapped in the current window or not with the right it needs. Then one of these things is
  * true: the guest's tables allow it (map, retry), they do not (guest abort), the address is a device (the block is
  * retranslated so that this instruction calls a helper from now on), or it is a write to a page of translated code (the code dies),
- * or a page that is mapped and unmapped so often that the instruction is better treated as one that touches a device.
+ * or a page that is mapped and unmapped so often that it is better not mapped at all (alias.c, struct remap).
  */
 #include <dbt/engine_impl.h>
 
-#define WINDOW_SPAN     (1ull << 32)
+#define WINDOW_SPAN      (1ull << 32)
 #define SAME_FAULT_LIMIT 64 /* identical faults in a row: mapping does not help, something is broken */
 
 /* --- instructions that touch devices --- */
 
+/* An entry is the address, which is even, and bit 0 for a device. */
 static uint32_t *slow_slot(struct engine *e, uint32_t pa)
 {
     uint32_t h = (pa >> 1) * 0x9e3779b1u >> 16;
 
     for (;; h++) {
         uint32_t *s = &e->slow_set[h & (SLOW_SET_SIZE - 1)];
-        if (*s == 0 || *s == (pa | 1))
+        if (*s == 0 || (*s & ~1u) == pa)
             return s;
     }
 }
 
-bool slow_pc_has(const struct engine *e, uint32_t pa)
+enum guest_access_kind slow_pc_kind(const struct engine *e, uint32_t pa)
 {
-    return *slow_slot((struct engine *)e, pa) != 0;
+    uint32_t s = *slow_slot((struct engine *)e, pa);
+    return s == 0 ? ACCESS_PLAIN : s & 1 ? ACCESS_SLOW : ACCESS_ALIAS;
 }
 
-void slow_pc_add(struct engine *e, uint32_t pa)
+void slow_pc_add(struct engine *e, uint32_t pa, enum guest_access_kind kind)
 {
     if (e->slow_count >= SLOW_SET_SIZE / 2) { /* forget: blocks made with it stay right, others will be found again */
         memset(e->slow_set, 0, sizeof(e->slow_set));
@@ -38,7 +40,7 @@ void slow_pc_add(struct engine *e, uint32_t pa)
     uint32_t *s = slow_slot(e, pa);
     if (*s == 0)
         e->slow_count++;
-    *s = pa | 1;
+    *s = pa | (*s & 1) | (kind == ACCESS_SLOW);
 }
 
 /* --- faults --- */
@@ -50,13 +52,14 @@ static bool leave_block(struct engine *e, struct host_fault_ctx *ctx, enum vcpu_
     return true;
 }
 
-/* Translate the instruction anew, with a call to a helper for its access. */
-static bool make_slow(struct engine *e, struct host_fault_ctx *ctx, uint32_t b, const struct host_fault_point *p)
+/* Translate the instruction anew, for accesses of another kind. */
+static bool retranslate(struct engine *e, struct host_fault_ctx *ctx, uint32_t b, const struct host_fault_point *p,
+                        enum guest_access_kind kind)
 {
     const struct block *k = &e->block[b];
 
     host_restore_state(e->v, ctx, p);
-    slow_pc_add(e, k->pa + (p->pc & ~1u) - (k->pc & ~1u));
+    slow_pc_add(e, k->pa + (p->pc & ~1u) - (k->pc & ~1u), kind);
     if (k->live)
         block_kill(e, b);
     return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
@@ -109,16 +112,25 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
         return leave_block(e, ctx, VCPU_EXIT_RAISED);
     }
     if (page_of(e, t.pa) == NONE || off >= WINDOW_SPAN)
-        return make_slow(e, ctx, b, p);
-    if (remapped_often(e, va)) {
+        return retranslate(e, ctx, b, p, ACCESS_SLOW);
+    if (remapped_often(e, va) && !e->alias_on && !t.ng)
+        alias_choose(e, va);
+    if (alias_covers(e, va)) {
+        if (alias_set(e, va, &t)) {
+            if (!p->alias)
+                return retranslate(e, ctx, b, p, ACCESS_ALIAS);
+            host_restore_state(v, ctx, p);
+            return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
+        }
+    } else if (remapped_often(e, va)) {
         if (!loops(e, b))
-            return make_slow(e, ctx, b, p);
+            return retranslate(e, ctx, b, p, ACCESS_SLOW);
         e->remap[(va >> 12) % REMAP_SLOTS].rounds = REMAP_WORTH;
     }
     uint32_t entry = *view_entry(e, w, va);
     if (!(entry & VE_MAPPED) || (ctx->is_write && !(entry & VE_WRITE)))
         e->same_faults = 0; /* the mapping is really missing: code that is written and run in turn faults here for ever */
-    if (e->same_faults) /* the platform has lost what the view says is mapped (it may: see its own limits) */
+    if (e->same_faults)     /* the platform has lost what the view says is mapped (it may: see its own limits) */
         view_forget(e, e->cur, va);
     view_map(e, e->cur, va, &t, ctx->is_write);
     if (t.lg2 < 20 && e->cfg.fault_around > 1)

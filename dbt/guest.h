@@ -7,6 +7,9 @@
 #include <dbt/ir.h>
 #include <dbt/vcpu.h>
 
+/* How an instruction's accesses are translated. */
+enum guest_access_kind { ACCESS_PLAIN, ACCESS_ALIAS /* IR_MEM_ALIAS */, ACCESS_SLOW /* IR_MEM_SLOW */ };
+
 enum guest_access { GUEST_READ, GUEST_WRITE, GUEST_FETCH };
 
 #define GUEST_RIGHT_R 1u
@@ -55,15 +58,15 @@ uint32_t guest_block_flags(const struct vcpu *v);
  * Translate from v->pc. code/code_len: guest bytes at that address up to the end of its page; code2: the following page's first bytes
  * (or NULL when it cannot be fetched), for an instruction that straddles. max_insns bounds the block.
  * before: how many bytes in front of code (the beginning of its page) may be looked at; 0 where they may change without the block being
- * dropped. slow(pc, arg): was an instruction at pc seen to touch a device. Sets b->size; size > code_len means that the (only) instruction straddles.
+ * dropped. kind(pc, arg): what an instruction at pc was seen to touch. Sets b->size; size > code_len means that the (only) instruction straddles.
  */
 struct guest_translate_in {
     uint32_t pc, flags, max_insns;
     const uint8_t *code;
     uint32_t code_len, before;
     const uint8_t *code2;
-    bool (*slow)(void *arg, uint32_t pc);
-    void *slow_arg;
+    enum guest_access_kind (*kind)(void *arg, uint32_t pc);
+    void *kind_arg;
 };
 void guest_translate(struct vcpu *v, const struct guest_translate_in *in, struct ir_block *b);
 

@@ -41,7 +41,8 @@ struct host_fault_point {   /* an instruction that may fault */
     uint32_t pc;            /* guest instruction, bit 0 = Thumb */
     uint32_t restart;
     uint8_t eflags_mask;    /* guest flags (IR_NZCV bits) that are in EFLAGS here; the others are in memory */
-    uint8_t carry_inverted; /* EFLAGS.CF = !C */
+    uint8_t carry_inverted : 1; /* EFLAGS.CF = !C */
+    uint8_t alias : 1;          /* vcpu.alias had nothing for the address */
     uint16_t unexecuted;    /* guest instructions of the block that follow this one; given back by host_restore_state() when counting */
 };
 
@@ -56,6 +57,7 @@ struct host_code {
 struct host_compile_opts {
     uint32_t engine_flags;  /* ENGINE_COUNT_INSNS, ENGINE_NO_CHAIN */
     uint32_t first_exit_id; /* exit k stores first_exit_id + k in vcpu.exit_id */
+    uint32_t alias_start;   /* guest address that vcpu.alias[0] stands for; IR_MEM_ALIAS asks for it */
 };
 
 /* Code-cache prologue: trampolines and helper thunks, written once at the start of the cache; see arch/x86/trampoline.c. */

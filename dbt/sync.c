@@ -1,11 +1,12 @@
 /*
  * sync.c: TLB maintenance as synchronisation.
  *
- * The guest may change its tables freely; a view need only agree with them after TLB maintenance that covers the change. Maintenance by address
- * re-walks that page in the views it concerns. Maintenance by ASID or of everything marks views stale; a stale view is re-walked
+ * The guest may change its tables freely; a view need only agree with them after TLB maintenance that covers the change. Maintenance by
+ * address re-walks that page in the views it concerns. Maintenance by ASID or of everything marks views stale; a stale view is re-walked
  * when next used, and only what differs is changed. Guest tables are never write-protected.
  *
- * What the platform has to take back takes effect at the barrier that the architecture asks for after maintenance, or when the view is next entered.
+ * What the platform has to take back takes effect at the barrier that the architecture asks for after maintenance, or when the view is next
+ * entered.
  *
  * A view that is neither current nor owned may stand for tables that are gone: its pages are dropped rather than re-walked.
  */
@@ -60,8 +61,8 @@ static void sync_section(struct engine *e, unsigned n, uint32_t va)
     struct guest_translation t;
 
     if (guest_walk(e->v, &w->regime, va, &t) == 0 && usable(e, &t) && t.lg2 >= 20 &&
-        page_of(e, t.pa) == (l1 >> 12) + (va >> 12) % LEAF_COUNT &&
-        !((l1 & VE_WRITE) && !(t.rights & GUEST_RIGHT_W)) && !((l1 & VE_EXEC) && !(t.rights & GUEST_RIGHT_X)) && !(l1 & VE_NG) == !t.ng)
+        page_of(e, t.pa) == (l1 >> 12) + (va >> 12) % LEAF_COUNT && !((l1 & VE_WRITE) && !(t.rights & GUEST_RIGHT_W)) &&
+        !((l1 & VE_EXEC) && !(t.rights & GUEST_RIGHT_X)) && !(l1 & VE_NG) == !t.ng)
         return;
     view_remove_section(e, n, i);
 }
@@ -90,8 +91,8 @@ static void sync_l1(struct engine *e, unsigned n, unsigned i)
     }
 }
 
-/* Maintenance that names one address takes all of the block the address was translated by. When that may have been larger than the page or the
- * section entry that is there, look at all it can have covered. Returns false when the entry of the address alone will do. */
+/* Maintenance that names one address takes all of the block the address was translated by. When that may have been larger than the page or
+ * the section entry that is there, look at all it can have covered. Returns false when the entry of the address alone will do. */
 #define LARGEST_AROUND 16u /* l1 entries of a supersection; 1 GiB blocks count for the whole view */
 static bool sync_larger(struct engine *e, unsigned n, uint32_t va)
 {
@@ -141,6 +142,7 @@ static void make_stale(struct engine *e, int asid)
     }
     if (cur_view(e)->stale)
         view_sync(e, e->cur);
+    alias_refresh(e);
 }
 
 void engine_tlb_all(struct vcpu *v)
@@ -159,11 +161,12 @@ static void map_new_page(struct engine *e, unsigned n, uint32_t va)
     struct view *w = &e->view[n];
     struct guest_translation t;
 
-    if ((w->l1[va >> 20] & VE_LEAF) && !remapped_often(e, va) && guest_walk(e->v, &w->regime, va, &t) == 0 && usable(e, &t) && t.lg2 < 20)
+    if ((w->l1[va >> 20] & VE_LEAF) && !alias_covers(e, va) && !remapped_often(e, va) && guest_walk(e->v, &w->regime, va, &t) == 0 &&
+        usable(e, &t) && t.lg2 < 20)
         view_map(e, n, va, &t, false);
 }
 
-/* The mapping of va is gone from the current view. */
+/* The global mapping of va is gone from the current view. */
 static void note_remap(struct engine *e, uint32_t va)
 {
     struct remap *r = &e->remap[(va >> 12) % REMAP_SLOTS];
@@ -179,6 +182,8 @@ void engine_tlb_va(struct vcpu *v, uint32_t va, int asid)
     struct engine *e = v->engine;
 
     v->stats->tlb_ops++;
+    if (alias_covers(e, va))
+        alias_sync(e, va);
     for (unsigned n = 0; n < e->n_views; n++) {
         struct view *w = &e->view[n];
         if (!w->used || w->stale)
@@ -199,8 +204,9 @@ void engine_tlb_va(struct vcpu *v, uint32_t va, int asid)
             continue;
         bool leaf = w->l1[va >> 20] & VE_LEAF, live = n == e->cur || w->owned;
         if (leaf && live) {
+            bool global = !(*entry & VE_NG);
             sync_page(e, n, va, entry);
-            if (n == e->cur && !*entry)
+            if (n == e->cur && !*entry && global)
                 note_remap(e, va);
         } else if (leaf)
             view_unmap_entry(e, n, va, entry);

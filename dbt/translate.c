@@ -11,10 +11,10 @@ struct slow_query {
     uint32_t pa, pc;
 };
 
-static bool is_slow(void *arg, uint32_t pc)
+static enum guest_access_kind access_kind(void *arg, uint32_t pc)
 {
     const struct slow_query *q = arg;
-    return slow_pc_has(q->e, q->pa + pc - q->pc);
+    return slow_pc_kind(q->e, q->pa + pc - q->pc);
 }
 
 static void log_code(struct engine *e, uint64_t addr, const uint8_t *code, uint32_t size, enum code_kind kind)
@@ -54,10 +54,10 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
         .code = ram_ptr(e->shared, pa, room),
         .code_len = room,
         .code2 = page1_pa ? ram_ptr(e->shared, page1_pa, 4) : NULL,
-        .slow = is_slow,
-        .slow_arg = &q,
+        .kind = access_kind,
+        .kind_arg = &q,
     };
-    struct host_compile_opts opts = {.engine_flags = e->cfg.flags};
+    struct host_compile_opts opts = {.engine_flags = e->cfg.flags, .alias_start = alias_start(e)};
     struct ir_block *ir = e->ir;
     struct region *r;
 

@@ -13,6 +13,7 @@
 #define VCPU_BIAS 128
 
 #define VCPU_SPILL_SLOTS 16
+#define VCPU_ALIAS_SLOTS 256u /* pages; see dbt/alias.c */
 
 /* Why translated code came back to the dispatcher (vcpu.exit_reason). */
 enum vcpu_exit {
@@ -72,8 +73,9 @@ struct vcpu {
     struct engine *engine;      /* 200 */
     struct vm_shared *shared;   /* 208 */
     struct engine_stats *stats; /* 216: &shared->stats */
+    uint64_t *alias;            /* 224: [VCPU_ALIAS_SLOTS], by page: what to add to an address to get the host's, or 0 */
 };
 
-_Static_assert(offsetof(struct vcpu, gpr) == 64 && sizeof(struct vcpu) == 224, "offsets are used by translated code");
+_Static_assert(offsetof(struct vcpu, gpr) == 64 && sizeof(struct vcpu) == 232, "offsets are used by translated code");
 
 #endif

@@ -323,7 +323,7 @@ void view_map_around(struct engine *e, unsigned n, uint32_t va)
 
     for (uint32_t vpn = first; vpn < first + e->cfg.fault_around; vpn++) {
         struct guest_translation t;
-        if (*view_entry(e, w, vpn << 12) & VE_MAPPED || guest_walk(e->v, &w->regime, vpn << 12, &t) != 0)
+        if (*view_entry(e, w, vpn << 12) & VE_MAPPED || alias_covers(e, vpn << 12) || guest_walk(e->v, &w->regime, vpn << 12, &t) != 0)
             continue;
         if (t.lg2 < 20 && (t.rights & GUEST_RIGHT_R) && page_of(e, t.pa) != NONE)
             view_map(e, n, vpn << 12, &t, false);
@@ -408,6 +408,7 @@ static void view_enter(struct engine *e, unsigned n, const struct guest_regime *
         e->v->itlb = w->itlb;
         plat_set_window(e->plat, n);
         e->v->stats->view_switches++;
+        alias_refresh(e);
     }
     if (w->stale) {
         view_sync(e, n);

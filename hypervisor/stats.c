@@ -41,6 +41,7 @@ static const struct row {
     STAT(code_page_writes, "writes to pages with code"),
     STAT(dma_pages, "pages with code written by devices"),
     STAT(slow_accesses, "accesses through a helper"),
+    STAT(alias_pages, "pages served without a mapping"),
     STAT(view_switches, "view switches"),
     STAT(view_allocs, "views made"),
     STAT(view_recycles, "views recycled"),

@@ -92,13 +92,14 @@ void tr_write_reg(struct arm_translator *t, unsigned r, uint16_t v)
 
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
+static const uint16_t mem_of_kind[] = {[ACCESS_PLAIN] = 0, [ACCESS_ALIAS] = IR_MEM_ALIAS, [ACCESS_SLOW] = IR_MEM_SLOW};
+
 uint16_t tr_mem(const struct arm_translator *t, unsigned size)
 {
     unsigned mem = size;
     if (t->flags & ARM_BF_BE && size > 1)
         mem |= IR_MEM_BE;
-    if (t->slow)
-        mem |= IR_MEM_SLOW;
+    mem |= t->slow;
     if (t->flags & ARM_BF_ALIGN)
         mem |= IR_MEM_ALIGN;
     return (uint16_t)mem;
@@ -487,7 +488,7 @@ static void translate_block(struct arm_translator *t)
             x->imm = ARM_OFF(v.restart);
             x->mem = 4;
         }
-        t->slow = in->slow && in->slow(in->slow_arg, t->pc);
+        t->slow = in->kind ? mem_of_kind[in->kind(in->kind_arg, t->pc)] : 0;
         uint32_t from = b->n, aligned = t->aligned;
         if (fetched == FETCH_ABORTS) {
             abort_second_half(t);

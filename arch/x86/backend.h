@@ -57,6 +57,7 @@ enum cold_kind {
     COLD_ALIGN,      /* raise an alignment fault for reg + imm */
     COLD_SHIFT,      /* shift by register, amount >= 64: set the result, then back */
     COLD_RAISE,      /* call a helper that does not return */
+    COLD_ALIAS,      /* look for the page of an access in vcpu.alias, then back */
     COLD_FIXUP,      /* call a vector operation's fix-up, then back */
 };
 #define NO_EXIT 0xffff
@@ -70,9 +71,20 @@ struct cold {
     uint16_t exit;     /* index of the host_exit, or NO_EXIT */
     uint32_t patch[2]; /* offsets of the displacements that lead here; 0 = none */
     uint32_t back;
-    uint32_t target, imm;
-    uint32_t pc, restart; /* of the guest instruction */
-    uint32_t executed;    /* guest instructions executed when the code gets here */
+    union {
+        struct {
+            uint32_t target, imm;
+            uint32_t pc, restart; /* of the guest instruction */
+            uint32_t executed;    /* guest instructions executed when the code gets here */
+        };
+        struct {                  /* COLD_ALIAS */
+            struct x86_mem m;     /* of the ordinary access, which begins at `ordinary` */
+            uint32_t ordinary;
+            uint32_t value;       /* what it stores, with has_value */
+            uint16_t insn;        /* index of the IR instruction */
+            bool has_value;
+        } alias;
+    };
     uint8_t copies;       /* COLD_FIXUP: be.copies[] to load anew */
     ir_helper fn;
 };
@@ -252,6 +264,8 @@ void lower_exit_ind(struct be *be, const struct ir_insn *i);
 void lower_exit_lookup(struct be *be, const struct ir_insn *i);
 void lower_guard(struct be *be, const struct ir_insn *i);
 void lower_exit_raised(struct be *be, const struct ir_insn *i);
+
+void alias_emit(struct be *be, const struct cold *c); /* code of a COLD_ALIAS */
 
 /* Record that the host instruction at the current position may fault on a guest access. */
 void fault_point(struct be *be);

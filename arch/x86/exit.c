@@ -371,6 +371,9 @@ void cold_emit_all(struct be *be)
         case COLD_RAISE:
             emit_raise(be, c);
             break;
+        case COLD_ALIAS:
+            alias_emit(be, c);
+            break;
         case COLD_FIXUP:
             emit_fixup(be, c);
             break;

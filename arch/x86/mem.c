@@ -52,6 +52,62 @@ static unsigned access_size(const struct ir_insn *i)
     return i->mem & IR_MEM_SIZE;
 }
 
+/* --- aliases ------------------------------------------------------------------------------------------------------------------------
+ *
+ * An access with IR_MEM_ALIAS is preceded by a comparison of its address with the start of the group of pages in vcpu.alias. Group and
+ * whatever lies above it are looked at in cold code, which makes the access at the host address or comes back for the ordinary one. The
+ * comparison may be wrong about addresses that wrap: then the ordinary access is made, which is right for all.
+ */
+
+static struct cold *alias_check(struct be *be, const struct ir_insn *i, struct x86_mem m)
+{
+    struct x86_emitter *e = &be->e;
+    uint32_t start = be->opts->alias_start;
+
+    if (!(i->mem & IR_MEM_ALIAS) || !start)
+        return NULL;
+    if (m.base == X86_NOREG && m.index == X86_NOREG && (uint32_t)m.disp < start)
+        return NULL;
+    flags_clobber(be);
+    if (m.base != X86_NOREG && m.index == X86_NOREG) {
+        x86_alu_ri(e, X86_CMP, 4, m.base, (int32_t)(start - (uint32_t)m.disp));
+    } else {
+        struct x86_mem sum = m;
+        sum.guest = 0;
+        x86_push_r(e, X86_RAX);
+        x86_lea(e, 4, X86_RAX, sum);
+        x86_alu_ri(e, X86_CMP, 4, X86_RAX, (int32_t)start);
+        x86_pop_r(e, X86_RAX);
+    }
+    struct cold *c = cold_new(be, COLD_ALIAS, x86_jcc(e, X86_AE));
+    c->alias.m = m;
+    c->alias.insn = (uint16_t)be->index;
+    c->alias.has_value = false;
+    c->alias.ordinary = x86_offset(e);
+    return c;
+}
+
+/* The ordinary access has been emitted; reg: what it loads or stores (ignored for vectors in xmm0). */
+static void alias_end(struct be *be, struct cold *c, unsigned reg)
+{
+    if (!c)
+        return;
+    c->reg = (uint8_t)reg;
+    c->back = x86_offset(&be->e);
+    if (be->out->n_faults)
+        be->out->fault[be->out->n_faults - 1].alias = 1;
+}
+
+static unsigned other_reg(unsigned a, unsigned b, unsigned c, unsigned d)
+{
+    static const uint8_t order[] = {X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSI};
+    unsigned k = 0;
+
+    while (order[k] == a || order[k] == b || order[k] == c || order[k] == d)
+        k++;
+    return order[k];
+}
+
 /* --- slow accesses -------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t slow_read(void *cpu, uint32_t va, uint32_t b, uint32_t mem, uint32_t imm2)
@@ -163,21 +219,11 @@ static void slow_call(struct be *be, const struct ir_insn *i, uint16_t value, ir
 
 /* --- loads and stores -------------------------------------------------------------------------------------------------------------- */
 
-void lower_ld(struct be *be, const struct ir_insn *i)
+static void load(struct x86_emitter *e, const struct ir_insn *i, unsigned r, struct x86_mem m)
 {
-    struct x86_emitter *e = &be->e;
     unsigned size = access_size(i);
     bool is_signed = i->mem & IR_MEM_SIGNED;
 
-    if (is_slow(i)) {
-        slow_call(be, i, IR_NONE, slow_read, 0);
-        be->locked |= 1u << X86_RAX;
-        def_end(be, i->d, X86_RAX);
-        return;
-    }
-    struct x86_mem m = guest_mem(be, i);
-    unsigned r = def_begin(be, i->d);
-    fault_point(be);
     if (size == 4) {
         if (i->mem & IR_MEM_BE)
             x86_movbe_rm(e, 4, r, m);
@@ -194,13 +240,38 @@ void lower_ld(struct be *be, const struct ir_insn *i)
     } else {
         x86_movzx_rm(e, size, r, m);
     }
-    def_end(be, i->d, r);
 }
 
-void lower_st(struct be *be, const struct ir_insn *i)
+static void store(struct x86_emitter *e, const struct ir_insn *i, unsigned r, struct x86_mem m)
 {
     unsigned size = access_size(i);
 
+    if (size > 1 && (i->mem & IR_MEM_BE))
+        x86_movbe_mr(e, size, m, r);
+    else
+        x86_mov_mr(e, size, m, r);
+}
+
+void lower_ld(struct be *be, const struct ir_insn *i)
+{
+    struct x86_emitter *e = &be->e;
+
+    if (is_slow(i)) {
+        slow_call(be, i, IR_NONE, slow_read, 0);
+        be->locked |= 1u << X86_RAX;
+        def_end(be, i->d, X86_RAX);
+        return;
+    }
+    struct x86_mem m = guest_mem(be, i);
+    unsigned r = def_begin(be, i->d);
+    struct cold *c = alias_check(be, i, m);
+    fault_point(be);
+    load(e, i, r, m);
+    alias_end(be, c, r);
+    def_end(be, i->d, r);
+}
+void lower_st(struct be *be, const struct ir_insn *i)
+{
     if (is_slow(i)) {
         slow_call(be, i, i->d, slow_write, 0);
         return;
@@ -208,16 +279,21 @@ void lower_st(struct be *be, const struct ir_insn *i)
     struct x86_mem m = guest_mem(be, i);
     uint32_t constant;
     if (i->d >= IR_TEMP0 && constant_of(be, i->d, &constant) && !(i->mem & IR_MEM_BE)) {
+        struct cold *c = alias_check(be, i, m);
         fault_point(be);
-        x86_mov_mi(&be->e, size, m, (int32_t)constant);
+        x86_mov_mi(&be->e, access_size(i), m, (int32_t)constant);
+        if (c) {
+            c->alias.has_value = true;
+            c->alias.value = constant;
+        }
+        alias_end(be, c, X86_NOREG);
         return;
     }
     unsigned r = value_get(be, i->d);
+    struct cold *c = alias_check(be, i, m);
     fault_point(be);
-    if (size > 1 && (i->mem & IR_MEM_BE))
-        x86_movbe_mr(&be->e, size, m, r);
-    else
-        x86_mov_mr(&be->e, size, m, r);
+    store(&be->e, i, r, m);
+    alias_end(be, c, r);
 }
 
 static const struct {
@@ -240,8 +316,10 @@ void lower_ldv(struct be *be, const struct ir_insn *i)
         return;
     }
     struct x86_mem m = guest_mem(be, i);
+    struct cold *c = alias_check(be, i, m);
     fault_point(be);
     x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, 0, m);
+    alias_end(be, c, 0);
     x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, x86_state(i->imm2), 0);
     x86_vcache_loaded(&be->e, i, 0);
 }
@@ -256,8 +334,66 @@ void lower_stv(struct be *be, const struct ir_insn *i)
     int copy = x86_vcache_find(&be->e.vcache, i->imm2, access_size(i));
     if (copy < 0)
         x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, 0, x86_state(i->imm2));
+    unsigned x = copy < 0 ? 0 : (unsigned)copy;
+    struct cold *c = alias_check(be, i, m);
     fault_point(be);
-    x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, m, copy < 0 ? 0 : (unsigned)copy);
+    x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, m, x);
+    alias_end(be, c, x);
+}
+
+/* Cold code of an access that may be to an alias. Registers it needs are pushed: nothing faults here. */
+void alias_emit(struct be *be, const struct cold *c)
+{
+    struct x86_emitter *e = &be->e;
+    const struct ir_insn *i = &be->b->insn[c->alias.insn];
+    bool vector = i->op == IR_OP_LDV || i->op == IR_OP_STV;
+    unsigned size = access_size(i), data = vector ? X86_NOREG : c->reg;
+    unsigned va = other_reg(c->alias.m.base, c->alias.m.index, data, X86_NOREG),
+             at = other_reg(c->alias.m.base, c->alias.m.index, data, va);
+    struct x86_mem m = c->alias.m;
+    uint32_t miss[3] = {0};
+
+    m.guest = 0;
+    x86_push_r(e, va);
+    x86_push_r(e, at);
+    x86_lea(e, 4, va, m);
+    x86_lea(e, 4, at, x86_base(va, -(int32_t)be->opts->alias_start));
+    x86_sh_ri(e, X86_SHR, 4, at, 12);
+    x86_alu_ri(e, X86_CMP, 4, at, VCPU_ALIAS_SLOTS);
+    miss[0] = x86_jcc8(e, X86_AE);
+    x86_sh_ri(e, X86_SHL, 4, at, 3);
+    x86_alu_rm(e, X86_ADD, 8, at, x86_state(VCPU_OFF(alias)));
+    x86_mov_rm(e, 8, at, x86_base(at, 0));
+    x86_test_rr(e, 8, at, at);
+    miss[1] = x86_jcc8(e, X86_E);
+    x86_alu_rr(e, X86_ADD, 8, at, va);
+    if (size > 1) { /* not across the end of the page */
+        x86_alu_ri(e, X86_AND, 4, va, 0xfff);
+        x86_alu_ri(e, X86_CMP, 4, va, (int32_t)(0x1000 - size));
+        miss[2] = x86_jcc8(e, X86_A);
+    }
+    m = x86_base(at, 0);
+    if (i->op == IR_OP_LDV)
+        x86_v_rm(e, vector_move[size / 4].load, 0, m);
+    else if (i->op == IR_OP_STV)
+        x86_v_mr(e, vector_move[size / 4].store, m, c->reg);
+    else if (c->alias.has_value)
+        x86_mov_mi(e, size, m, (int32_t)c->alias.value);
+    else if (i->op == IR_OP_ST)
+        store(e, i, c->reg, m);
+    else
+        load(e, i, c->reg, m);
+    x86_pop_r(e, at);
+    x86_pop_r(e, va);
+    uint32_t back = x86_jmp(e);
+    x86_patch32(e, back, c->back);
+    for (unsigned k = 0; k < ARRAY_LEN(miss); k++)
+        if (miss[k])
+            x86_patch8_here(e, miss[k]);
+    x86_pop_r(e, at);
+    x86_pop_r(e, va);
+    back = x86_jmp(e);
+    x86_patch32(e, back, c->alias.ordinary);
 }
 
 /* Is it only for the branch that follows? Then that compares memory. */

@@ -125,6 +125,7 @@ struct engine_stats {
     uint64_t dma_pages;         /* pages with translated code that devices have written to */
     uint64_t gic_accesses;
     uint64_t slow_accesses;     /* guest memory accesses through a helper */
+    uint64_t alias_pages;       /* pages of the guest served by a table instead of a mapping */
     uint64_t privileged_ops;    /* kvm: requests to CPL 0 (invlpg, CR3 reload) */
     uint64_t unimplemented;     /* guest instructions that raised Undefined for want of a translation */
     uint64_t tsc[ACTIVITY_COUNT]; /* with ENGINE_TIME: TSC ticks by what the engine was doing, each tick once */

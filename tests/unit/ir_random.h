@@ -148,6 +148,30 @@ static void pointed_address(struct gen *g, struct ir_insn *i, uint32_t va)
     i->imm = va;
 }
 
+/* An address among the aliases, put together from a register or two. */
+static void alias_address(struct gen *g, struct ir_insn *i)
+{
+    uint32_t va = ALIASES - 4 + below(HOLE_SIZE), index = below(1000);
+    struct ir_insn *p = ir_emit(g->b, IR_OP_MOV);
+
+    i->imm = one_in(2) ? 0 : below(4096) - 2048;
+    i->a = p->d = any_value(g);
+    i->b = one_in(2) ? IR_NONE : any_value(g);
+    i->shamt = 0;
+    if (i->b == i->a)
+        i->b = IR_NONE;
+    if (i->b != IR_NONE) {
+        i->shamt = (uint8_t)below(4);
+        p->imm = va - i->imm - (index << i->shamt);
+        p = ir_emit(g->b, IR_OP_MOV);
+        p->d = i->b;
+        p->imm = index;
+    } else {
+        p->imm = va - i->imm;
+    }
+    i->mem |= IR_MEM_ALIAS;
+}
+
 static uint32_t state_off(unsigned align)
 {
     return STATE_OFF + below((one_in(2) ? 80 : 256) / align) * align;
@@ -172,6 +196,8 @@ static void random_memory(struct gen *g)
         i.mem = size_of[below(3)] | slow | big | (what < 3 && one_in(3) ? IR_MEM_SIGNED : 0);
         if (one_in(12))
             pointed_address(g, &i, HOLE - 4 + below(HOLE_SIZE));
+        if (one_in(6))
+            alias_address(g, &i);
         i.d = what < 3 ? any_dest(g, &fresh) : any_value(g);
         *add(g, i.op) = i;
     } else if (what < 8) {
@@ -180,6 +206,8 @@ static void random_memory(struct gen *g)
         if (one_in(12)) /* not across the edge: how much of it is done then is not defined */
             pointed_address(g, &i, HOLE + below(HOLE_SIZE - 16));
         i.mem = vector_size[below(3)] | slow | big;
+        if (one_in(6))
+            alias_address(g, &i);
         i.imm2 = state_off(4);
         *add(g, i.op) = i;
     } else if (what == 8) {

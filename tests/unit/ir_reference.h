@@ -22,7 +22,7 @@ struct ref_state {
     uint32_t target;      /* of the exit */
     uint32_t at;          /* index of the IR instruction that ended the run */
     uint8_t *window;
-    bool (*fault)(uint32_t va, unsigned size);
+    bool (*fault)(uint32_t va, unsigned size, uint32_t mem);
 };
 
 static inline uint32_t ref_ror(uint32_t x, unsigned n)
@@ -122,8 +122,8 @@ static inline uint32_t ref_lanes(struct ref_state *s, unsigned kind, uint32_t ma
 {
     static const struct {
         uint8_t bits, subtract, is_signed, saturate;
-    } k[] = {{8, 0, 0, 0}, {8, 1, 0, 0}, {16, 0, 0, 0}, {16, 1, 0, 0}, {8, 0, 1, 1}, {8, 1, 1, 1},
-             {16, 0, 1, 1}, {16, 1, 1, 1}, {8, 0, 0, 1}, {8, 1, 0, 1}, {16, 0, 0, 1}, {16, 1, 0, 1}};
+    } k[] = {{8, 0, 0, 0},  {8, 1, 0, 0},  {16, 0, 0, 0}, {16, 1, 0, 0}, {8, 0, 1, 1},  {8, 1, 1, 1},
+             {16, 0, 1, 1}, {16, 1, 1, 1}, {8, 0, 0, 1},  {8, 1, 0, 1},  {16, 0, 0, 1}, {16, 1, 0, 1}};
     uint32_t r = 0;
     if (kind == IR_LANES_USAD8) {
         for (unsigned n = 0; n < 32; n += 8)
@@ -346,7 +346,7 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             break;
         }
         case IR_OP_LD: {
-            if (s->fault(va, size))
+            if (s->fault(va, size, i->mem))
                 return REF_FAULT;
             uint64_t v = ref_load(s, va, size);
             if (i->mem & IR_MEM_BE)
@@ -357,7 +357,7 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             break;
         }
         case IR_OP_ST: {
-            if (s->fault(va, size))
+            if (s->fault(va, size, i->mem))
                 return REF_FAULT;
             uint64_t v = s->value[i->d];
             ref_store(s, va, size, i->mem & IR_MEM_BE ? ref_swap(v, size) : v);
@@ -365,14 +365,15 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
         }
         case IR_OP_LDV:
         case IR_OP_STV:
-            if (!(i->mem & (IR_MEM_SLOW | IR_MEM_BE)) && s->fault(va, size)) /* one access, all or nothing */
+            if (!(i->mem & (IR_MEM_SLOW | IR_MEM_BE)) && s->fault(va, size, i->mem)) /* one access, all or nothing */
                 return REF_FAULT;
             for (unsigned n = 0; n < size; n += size < 8 ? size : 8) {
                 unsigned part = size < 8 ? size : 8;
                 uint64_t v = 0, at = (uint64_t)va + n;
                 if (i->mem & (IR_MEM_SLOW | IR_MEM_BE)) /* through helpers, word by word */
                     at = (uint32_t)at;
-                if (s->fault(va + n, part))
+                if (s->fault(i->mem & (IR_MEM_SLOW | IR_MEM_BE) ? va + n : va, i->mem & (IR_MEM_SLOW | IR_MEM_BE) ? part : size,
+                             i->mem & IR_MEM_BE ? 0 : i->mem))
                     return REF_FAULT;
                 if (i->op == IR_OP_LDV) {
                     v = ref_load(s, at, part);
@@ -389,7 +390,7 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
                 return REF_ALIGN;
             break;
         case IR_OP_LDX: {
-            if (s->fault(a, size))
+            if (s->fault(a, size, 0))
                 return REF_FAULT;
             uint64_t v = ref_load(s, a, size);
             s->excl_addr = a;
@@ -404,7 +405,7 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             uint32_t status = 1;
             unsigned word = size == 8 ? 4 : size;
             if (s->excl_addr == a) {
-                if (s->fault(a, size))
+                if (s->fault(a, size, 0))
                     return REF_FAULT;
                 uint64_t low = bv, high = size == 8 ? s->value[i->d2] : 0;
                 if (i->mem & IR_MEM_BE) {

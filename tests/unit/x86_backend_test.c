@@ -21,6 +21,7 @@ static void start_state(struct ref_state *s)
     m.v.excl_addr = one_in(2) ? UINT32_MAX : 0x2000;
     m.v.jump_cache = m.jump_cache;
     m.v.itlb = m.itlb;
+    m.v.alias = m.alias;
     m.v.insn_budget = 1000000;
     m.v.poll = one_in(4);
     memset(m.jump_cache, 0xff, sizeof(m.jump_cache));
@@ -94,11 +95,16 @@ static bool same_memory(void)
             return false;
         }
     }
+    if (memcmp(m.behind, m.shadow + HOLE, HOLE_SIZE)) {
+        difference = "memory behind aliases differs";
+        return false;
+    }
     return true;
 }
 
 static void forget_memory(void)
 {
+    madvise(m.behind, HOLE_SIZE, MADV_DONTNEED);
     madvise(m.window, WINDOW_SIZE + WINDOW_SLACK, MADV_DONTNEED);
     madvise(m.shadow, WINDOW_SIZE + WINDOW_SLACK, MADV_DONTNEED);
 }

@@ -1,8 +1,9 @@
 /*
  * x86_machine.h: a vcpu with a 4 GiB window on which blocks of IR are compiled and run, for x86_backend_test.c.
  *
- * Part of the window is inaccessible; a SIGSEGV handler does with host_restore_state() and host_resume_unwind() what the engine does. What
- * the back end needs of the rest of the engine (slow accesses, a vector operation) is here too, in the simplest form.
+ * Part of the window is inaccessible, or only through vcpu.alias; a SIGSEGV handler does with host_restore_state() and host_resume_unwind()
+ * what the engine does. What the back end needs of the rest of the engine (slow accesses, a vector operation) is here too, in the simplest
+ * form.
  */
 #ifndef TESTS_X86_MACHINE_H
 #define TESTS_X86_MACHINE_H
@@ -37,6 +38,7 @@
 #define WINDOW_SLACK 0x10000
 #define HOLE         0x00100000u /* accesses here fault */
 #define HOLE_SIZE    0x00010000u
+#define ALIASES      HOLE /* odd pages of the hole are there for IR_MEM_ALIAS */
 #define CODE_SIZE    (1u << 20)
 #define PC           0x8000u
 
@@ -51,6 +53,8 @@ struct machine {
     struct host_code out;
     struct jump_cache_entry jump_cache[JUMP_CACHE_SIZE];
     uint64_t itlb[ITLB_SIZE];
+    uint64_t alias[VCPU_ALIAS_SLOTS];
+    uint8_t *behind; /* the hole's memory */
     bool align_raised;
     uint32_t align_va;
 };
@@ -72,9 +76,10 @@ static void clobber_vectors(void)
         : "xmm0", "xmm3", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
-static bool hole(uint32_t va, unsigned size)
+static bool hole(uint32_t va, unsigned size, uint32_t mem)
 {
-    return va < HOLE + HOLE_SIZE && (uint64_t)va + size > HOLE;
+    bool aliased = (mem & (IR_MEM_ALIAS | IR_MEM_SLOW)) == IR_MEM_ALIAS && va >> 12 & 1 && va >> 12 == (va + size - 1) >> 12;
+    return va < HOLE + HOLE_SIZE && (uint64_t)va + size > HOLE && !aliased;
 }
 
 static _Noreturn void raise_abort(struct vcpu *v)
@@ -89,7 +94,7 @@ uint64_t guest_mem_read(struct vcpu *v, uint32_t va, uint32_t flags)
     uint64_t r = 0;
 
     clobber_vectors();
-    if (hole(va, size))
+    if (hole(va, size, 0))
         raise_abort(v);
     memcpy(&r, m.window + va, size);
     return flags & IR_MEM_BE ? ref_swap(r, size) : r;
@@ -100,7 +105,7 @@ void guest_mem_write(struct vcpu *v, uint32_t va, uint64_t value, uint32_t flags
     unsigned size = flags & IR_MEM_SIZE;
 
     clobber_vectors();
-    if (hole(va, size))
+    if (hole(va, size, 0))
         raise_abort(v);
     if (flags & IR_MEM_BE)
         value = ref_swap(value, size);
@@ -202,6 +207,9 @@ static int setup(void **state)
     m.shadow = map(WINDOW_SIZE + WINDOW_SLACK, PROT_READ | PROT_WRITE);
     m.code = map(CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
     mprotect(m.window + HOLE, HOLE_SIZE, PROT_NONE);
+    m.behind = map(HOLE_SIZE, PROT_READ | PROT_WRITE);
+    for (unsigned k = 1; k < HOLE_SIZE >> 12; k += 2)
+        m.alias[k] = (uintptr_t)m.behind - ALIASES;
     syscall(SYS_arch_prctl, ARCH_SET_GS, m.window);
     assert_true(host_write_trampolines(m.code, (uintptr_t)m.code, CODE_SIZE, &m.tramp) > 0);
     return 0;
@@ -215,7 +223,7 @@ static void patch(uint32_t at, uint64_t to)
 
 static bool compile(const struct ir_block *b, uint32_t engine_flags)
 {
-    struct host_compile_opts opts = {.engine_flags = engine_flags, .first_exit_id = 1000};
+    struct host_compile_opts opts = {.engine_flags = engine_flags, .first_exit_id = 1000, .alias_start = ALIASES};
     uint8_t *at = m.code + m.tramp.size;
 
     if (host_compile(b, &m.tramp, (uintptr_t)m.code, at, (uintptr_t)at, CODE_SIZE - m.tramp.size, &opts, &m.out) != 0)
