@@ -24,6 +24,8 @@
 #define TICK_MAX_NS  1000000ull
 #define TICK_MIN_NS  200000ull
 #define LONG_SLEEP_NS 1000000000ull
+#define SPIN_MAX_NS 60000ull /* how long to look at the poll word before sleeping, at most */
+#define SPIN_MIN_NS 4000ull
 
 static void futex_wait(void *word, uint32_t expected, uint64_t ns)
 {
@@ -35,12 +37,46 @@ static void futex_wake(void *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE
 
 void ticker_wake_vcpu(uint32_t *poll_word) { futex_wake(poll_word); }
 
+/*
+ * An interrupt that a device is about to give is had sooner by looking for it than by sleeping: waking a thread, and a processor that has gone
+ * idle, takes longer than a disk's answer from the page cache. The time grows while sleeps turn out short and shrinks to nothing with long ones.
+ * True: the word was set.
+ */
+static bool spin(const struct vm *vm, const uint32_t *poll_word, uint64_t now, uint64_t deadline)
+{
+    uint64_t end = now + clock_scale(vm->wait_spin_ns, vm->shared->tsc_hz, 1000000000ull);
+    if (vm->wait_spin_ns < SPIN_MIN_NS)
+        return false;
+    for (end = end < deadline ? end : deadline; now < end; now = host_tsc()) {
+        if (__atomic_load_n(poll_word, __ATOMIC_SEQ_CST))
+            return true;
+        for (int i = 0; i < 8; i++)
+            __builtin_ia32_pause();
+    }
+    return false;
+}
+
+static void adapt_spin(struct vm *vm, uint64_t slept_ns)
+{
+    if (slept_ns >= SPIN_MAX_NS)
+        vm->wait_spin_ns /= 2;
+    else
+        vm->wait_spin_ns = vm->wait_spin_ns ? vm->wait_spin_ns * 2 : SPIN_MIN_NS;
+    if (vm->wait_spin_ns > SPIN_MAX_NS)
+        vm->wait_spin_ns = SPIN_MAX_NS;
+}
+
 void vm_wait(struct vm *vm, uint64_t deadline)
 {
     uint32_t *poll_word = vm->accel->poll_word(vm);
     uint64_t start = host_tsc(), now = start;
     if (!poll_word)
         return;
+    if (spin(vm, poll_word, now, deadline)) {
+        vm->wait_ticks += host_tsc() - start;
+        return;
+    }
+    uint64_t asleep = host_tsc();
     /* vm_kick() sets the word, then looks at `waiting`; here it is the other way round: one of the two sees the other. */
     atomic_store(&vm->waiting, 1);
     while (!__atomic_load_n(poll_word, __ATOMIC_SEQ_CST) && now < deadline) {
@@ -56,6 +92,7 @@ void vm_wait(struct vm *vm, uint64_t deadline)
     atomic_store(&vm->waiting, 0);
     if (atomic_load(&vm->ticker_sleeps))
         futex_wake(&vm->waiting);
+    adapt_spin(vm, clock_scale(now - asleep, 1000000000ull, vm->shared->tsc_hz));
     vm->wait_ticks += now - start;
 }
 

@@ -86,6 +86,7 @@ struct vm {
     uint64_t tsc_start;       /* TSC when the guest was first started */
     uint64_t device_ticks;    /* with --stats: TSC ticks of devices' work in requests of the engine; written by the vCPU thread */
     bool profile_begun;       /* an earlier boot has written to the profile and the perf map */
+    uint64_t wait_spin_ns;    /* how long the vCPU thread looks for an interrupt before it sleeps; of that thread */
     uint64_t wait_ticks;      /* TSC ticks spent in HOST_REQ_WAIT */
 };
 
