@@ -1,8 +1,8 @@
 /*
  * block.c: the table of translated blocks, and how they are linked, unlinked and evicted.
  *
- * Invariants: a live block is in the hash, in the lists of its one or two RAM pages, and only live blocks are targets of linked exits or of the
- * jump cache. Killing a block leaves its host code in place: it may be running (a fault handler kills), and runs on to its next exit,
+ * Invariants: a live block is in the hash, in the lists of its one or two RAM pages, and only live blocks are targets of linked exits or of
+ * the jump cache. Killing a block leaves its host code in place: it may be running (a fault handler kills), and runs on to its next exit,
  * whose stub leads to the dispatcher. Code memory is reused only by evicting a whole region, which only the dispatcher does.
  */
 #include <dbt/engine_impl.h>
@@ -48,6 +48,15 @@ uint32_t block_find(struct engine *e, uint32_t pa, uint32_t pc, uint32_t flags, 
 void jump_cache_flush(struct engine *e)
 {
     memset(e->jump_cache, 0xff, JUMP_CACHE_SIZE * sizeof(*e->jump_cache));
+}
+
+void returns_forget(struct engine *e)
+{
+    struct return_stack *s = &e->v->returns;
+
+    for (unsigned i = 0; i < RETURN_STACK_SIZE; i++)
+        s->code[i] = e->code_rx + e->tramp.no_return;
+    memset(s->va, 0xff, sizeof(s->va));
 }
 
 /* --- links --- */
@@ -118,6 +127,7 @@ static void block_detach(struct engine *e, uint32_t b)
     for (uint32_t i = 0; i < k->n_exits; i++)
         exit_unlink(e, k->first_exit + i);
     k->live = false;
+    returns_forget(e);
     e->v->stats->blocks_invalidated++;
 }
 

@@ -267,6 +267,10 @@ static uint32_t find_block(struct engine *e)
     uint32_t pc = v->pc, va = pc & ~1u, pa;
     uint32_t flags = guest_block_flags(v);
 
+    if (flags != e->returns_flags) {
+        e->returns_flags = flags;
+        returns_forget(e);
+    }
     if (!fetch_translate(e, va, &pa))
         return NONE;
     uint64_t page1 = va % PAGE_SIZE == PAGE_SIZE - 2 ? following_page(e, va) : 0;
@@ -319,7 +323,9 @@ void engine_run(struct engine *e)
         }
         if (exit != NONE && evictions == v->stats->cache_evictions) {
             const struct block *from = &e->block[e->exit[exit].from];
-            if (from->live && e->block[b].live && from->flags == e->block[b].flags && e->exit[exit].target == e->block[b].pc)
+            bool same_page = (from->pa ^ e->block[b].pa) < PAGE_SIZE; /* an exit without a guard relies on it */
+            if (from->live && e->block[b].live && from->flags == e->block[b].flags && e->exit[exit].target == e->block[b].pc &&
+                (same_page || e->exit[exit].guard))
                 exit_link(e, exit, b);
         }
         exit = NONE;

@@ -148,6 +148,7 @@ struct engine {
     uint32_t lazy_head;
 
     struct jump_cache_entry *jump_cache;
+    uint32_t returns_flags; /* of the blocks whose calls are on the return stack */
 
     /* views */
     unsigned n_views, cur;     /* cur: index of the current view */
@@ -211,6 +212,7 @@ uint32_t block_insert(struct engine *e, struct region *r, const struct block *ke
 void block_kill(struct engine *e, uint32_t b);
 void block_kill_page(struct engine *e, uint32_t page);
 void jump_cache_flush(struct engine *e);
+void returns_forget(struct engine *e); /* empty the return stack */
 void exit_link(struct engine *e, uint32_t x, uint32_t to);
 uint32_t block_at_code(const struct engine *e, uint64_t rip); /* NONE when rip is not in a block */
 const struct host_fault_point *block_fault_point(struct engine *e, uint32_t b, uint64_t rip);
@@ -247,8 +249,8 @@ void view_forget(struct engine *e, unsigned n, uint32_t va);
 void view_drop(struct engine *e, unsigned n);
 void view_split_section(struct engine *e, unsigned n, uint32_t l1);
 void view_remove_section(struct engine *e, unsigned n, uint32_t l1);
-void view_flush_code(struct view *w);
-void view_flush_code_page(struct view *w, uint32_t va);
+void view_flush_code(struct engine *e, struct view *w);
+void view_flush_code_page(struct engine *e, struct view *w, uint32_t va);
 
 /* sync.c */
 void view_sync(struct engine *e, unsigned n);

@@ -30,7 +30,7 @@ struct host_fault_ctx {
 
 struct host_exit {          /* a chainable exit */
     uint32_t target;        /* guest address, bit 0 = Thumb */
-    uint32_t patch;         /* code offset of the 32-bit displacement of the final jmp/jcc */
+    uint32_t patch;         /* code offset of the 32-bit displacement of the final jmp/jcc, or of the lea that gives the return stack its address */
     uint32_t stub;          /* code offset of the stub the displacement leads to when unlinked */
     bool loop;              /* when it is linked to its own block, then to loop_head */
     uint32_t guard;         /* code offset of the 64-bit itlb_entry() immediate of the cross-page guard, or 0: same page, no guard */
@@ -66,6 +66,7 @@ struct host_trampolines {
     uint32_t exit;      /* translated code jumps here with exit_reason set: stores pinned registers, returns from enter */
     uint32_t unwind;    /* like exit, but guest registers are in memory already (raise from helper or fault) */
     uint32_t leave[6];  /* by enum vcpu_exit: eax = pc, for LINK ecx = exit_id; stores them and the reason, then exit */
+    uint32_t no_return; /* where empty entries of the return stack lead */
     uint32_t call_full; /* rax = helper: saves and reloads all pinned registers around the call */
     uint32_t call_pure; /* rax = helper: keeps pinned registers, does not publish them */
     uint32_t size;

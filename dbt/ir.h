@@ -118,10 +118,10 @@ enum ir_op {
     IR_OP_BRZ, IR_OP_BRNZ, /* if a == 0 / != 0 goto imm */
 
     /* leaving the block; a block ends with an unconditional one. Targets: bit 0 = Thumb. */
-    IR_OP_EXIT,    /* to imm; chainable */
+    IR_OP_EXIT,    /* to imm; chainable. mem = IR_IND_CALL: imm2 is where the callee returns to */
     IR_OP_EXIT_CC, /* if cc: to imm; chainable */
     IR_OP_EXIT_Z, IR_OP_EXIT_NZ, /* if a == 0 / != 0: to imm; chainable */
-    IR_OP_EXIT_IND,  /* to the address in a; mem = IR_IND_* hint */
+    IR_OP_EXIT_IND,  /* to the address in a; mem = IR_IND_* hint; imm2 as for EXIT */
     IR_OP_EXIT_LOOKUP, /* to imm through the dispatcher: CPU state that blocks are specialised on may have changed */
     IR_OP_EXIT_RAISED, /* vcpu.pc and the rest of the state are set (by a CALL before): through the dispatcher */
 

@@ -34,7 +34,7 @@ static void sync_page(struct engine *e, unsigned n, uint32_t va, uint32_t *entry
         return;
     }
     if ((*entry & VE_EXEC) && !(t.rights & GUEST_RIGHT_X)) {
-        view_flush_code_page(w, va);
+        view_flush_code_page(e, w, va);
         *entry &= ~VE_EXEC;
         if (!*entry || !(*entry & VE_MAPPED)) {
             *entry = 0;

@@ -53,6 +53,20 @@ static inline uint64_t itlb_entry(uint32_t va, uint64_t pa)
     return (uint64_t)(va >> 12) << 32 | (uint64_t)(uint32_t)(pa >> 12) << 1 | 1;
 }
 
+/*
+ * Return-address prediction. A call writes down where its callee is going to return to, and the host code of that place; a return whose target
+ * is what was written down last goes there at once, without a look at the jump cache. An entry holds while the blocks, the current view's fetch
+ * translations and what blocks are specialised on stay as they are: the engine empties the stack when one of them changes. It is a ring: calls
+ * nested deeper overwrite the oldest entries.
+ */
+#define RETURN_STACK_SIZE 16u
+struct return_stack {
+    uint32_t top; /* index of the entry written last */
+    uint32_t pad;
+    uint32_t va[RETURN_STACK_SIZE];   /* guest address, bit 0 = alternate instruction set; ~0 = empty ... */
+    uint64_t code[RETURN_STACK_SIZE]; /* ... and this then goes to the dispatcher with that address, in case it is really meant */
+};
+
 struct vcpu {
     /* Guest flags, each 0 or 1, when they are not in EFLAGS. Order fixed: read as one 32-bit word in places. */
     uint8_t nf, zf, cf, vf;     /* 0 */
@@ -74,8 +88,10 @@ struct vcpu {
     struct vm_shared *shared;   /* 208 */
     struct engine_stats *stats; /* 216: &shared->stats */
     uint64_t *alias;            /* 224: [VCPU_ALIAS_SLOTS], by page: what to add to an address to get the host's, or 0 */
+    struct return_stack returns; /* 232 */
+    uint64_t pad[2];
 };
 
-_Static_assert(offsetof(struct vcpu, gpr) == 64 && sizeof(struct vcpu) == 232, "offsets are used by translated code");
+_Static_assert(offsetof(struct vcpu, gpr) == 64 && sizeof(struct vcpu) == 448, "offsets are used by translated code");
 
 #endif

@@ -29,13 +29,15 @@ uint32_t *view_entry(struct engine *e, struct view *w, uint32_t va)
 
 /* --- instruction lookups remembered by a view --- */
 
-void view_flush_code(struct view *w)
+void view_flush_code(struct engine *e, struct view *w)
 {
+    returns_forget(e);
     memset(w->itlb, 0, sizeof(w->itlb));
 }
 
-void view_flush_code_page(struct view *w, uint32_t va)
+void view_flush_code_page(struct engine *e, struct view *w, uint32_t va)
 {
+    returns_forget(e);
     w->itlb[va >> 12 & (ITLB_SIZE - 1)] = 0;
 }
 
@@ -65,7 +67,7 @@ void view_remove_section(struct engine *e, unsigned n, uint32_t i)
         e->v->stats->pages_unmapped += LEAF_COUNT;
     }
     if (old & VE_EXEC)
-        view_flush_code(w);
+        view_flush_code(e, w);
     l1_set(w, i, 0);
     w->entries--;
 }
@@ -141,7 +143,7 @@ void view_unmap_entry(struct engine *e, unsigned n, uint32_t va, uint32_t *entry
         e->v->stats->pages_unmapped++;
     }
     if (*entry & VE_EXEC)
-        view_flush_code_page(w, va);
+        view_flush_code_page(e, w, va);
     *entry = 0;
     w->entries--;
 }
@@ -186,7 +188,7 @@ void view_drop(struct engine *e, unsigned n)
         plat_unmap_window(e->plat, n);
         plat_flush(e->plat);
     }
-    view_flush_code(w);
+    view_flush_code(e, w);
     w->entries = 0;
     w->owned = w->stale = w->large = w->giant = w->used = false;
     e->v->stats->view_recycles++;
@@ -406,6 +408,7 @@ static void view_enter(struct engine *e, unsigned n, const struct guest_regime *
     if (n != e->cur) {
         e->cur = n;
         e->v->itlb = w->itlb;
+        returns_forget(e);
         plat_set_window(e->plat, n);
         e->v->stats->view_switches++;
         alias_refresh(e);
@@ -433,7 +436,7 @@ void views_init(struct engine *e)
         e->leaf[l].e[0] = l + 1 < e->n_leaves ? l + 1 : NONE;
     e->leaf_free = 0;
     for (unsigned n = 0; n < e->n_views; n++)
-        view_flush_code(&e->view[n]);
+        view_flush_code(e, &e->view[n]);
     guest_current_regime(e->v, &r);
     e->cur = NONE;
     view_enter(e, view_choose(e, &r), &r);

@@ -151,9 +151,15 @@ struct ir_insn *tr_store(struct arm_translator *t, uint16_t v, uint16_t base, ui
 
 void tr_exit(struct arm_translator *t, uint32_t target)
 {
-    uint32_t index = t->b->n;
-    tr_emit(t, IR_OP_EXIT)->imm = target;
-    t->b->exit_live[index] = tr_exit_live(t, target);
+    tr_exit_if(t, IR_OP_EXIT, target);
+    t->ended = true;
+}
+
+void tr_exit_call(struct arm_translator *t, uint32_t target)
+{
+    struct ir_insn *x = tr_exit_if(t, IR_OP_EXIT, target);
+    x->mem = IR_IND_CALL;
+    x->imm2 = t->next_pc | t->thumb;
     t->ended = true;
 }
 
@@ -171,6 +177,8 @@ void tr_exit_ind(struct arm_translator *t, uint16_t v, unsigned hint)
     struct ir_insn *x = tr_emit(t, IR_OP_EXIT_IND);
     x->a = v;
     x->mem = (uint16_t)hint;
+    if (hint == IR_IND_CALL)
+        x->imm2 = t->next_pc | t->thumb;
     t->ended = true;
 }
 

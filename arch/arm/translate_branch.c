@@ -59,7 +59,7 @@ void tr_bl(struct arm_translator *t, const struct arm_insn *i)
 {
     uint32_t off = i->thumb ? t32_offset(i, 21, 1) : sign_extend(ARM_F(i, 'i') << 2, 26);
     link(t, i);
-    tr_exit(t, (tr_pc_value(i) + off) | t->thumb);
+    tr_exit_call(t, (tr_pc_value(i) + off) | t->thumb);
 }
 
 /* BLX <label>: to the other instruction set. */
@@ -71,7 +71,7 @@ void tr_blx_imm(struct arm_translator *t, const struct arm_insn *i)
     else
         target = (tr_pc_value(i) + sign_extend(ARM_F(i, 'i') << 2 | ARM_F(i, 'H') << 1, 26)) | 1;
     link(t, i);
-    tr_exit(t, target);
+    tr_exit_call(t, target);
 }
 
 /* BX, BXJ (no Jazelle: the same), BLX (arg 1) */

@@ -68,6 +68,7 @@ struct ir_insn *tr_emit(struct arm_translator *t, enum ir_op op);
 uint16_t tr_const(struct arm_translator *t, uint32_t imm); /* a temp that holds imm */
 /* Exits; target addresses have bit 0 = Thumb. */
 void tr_exit(struct arm_translator *t, uint32_t target);
+void tr_exit_call(struct arm_translator *t, uint32_t target);                         /* of a call that returns to the next instruction */
 struct ir_insn *tr_exit_if(struct arm_translator *t, enum ir_op op, uint32_t target); /* EXIT_CC, EXIT_Z, EXIT_NZ: caller sets cc or a */
 void tr_exit_ind(struct arm_translator *t, uint16_t v, unsigned hint);                /* v as BXWritePC takes it */
 void tr_exit_lookup_next(struct arm_translator *t);                                   /* to the next instruction, through the dispatcher */

@@ -58,6 +58,7 @@ enum cold_kind {
     COLD_SHIFT,      /* shift by register, amount >= 64: set the result, then back */
     COLD_RAISE,      /* call a helper that does not return */
     COLD_ALIAS,      /* look for the page of an access in vcpu.alias, then back */
+    COLD_LOOKUP,     /* to the address in `reg` through the jump cache; reg2 and imm are free registers */
     COLD_FIXUP,      /* call a vector operation's fix-up, then back */
 };
 #define NO_EXIT 0xffff

@@ -162,6 +162,7 @@ void x86_nop(struct x86_emitter *e, unsigned bytes); /* 1..9: one instruction */
 uint32_t x86_jmp(struct x86_emitter *e);
 uint32_t x86_jcc(struct x86_emitter *e, enum x86_cc cc);
 uint32_t x86_call(struct x86_emitter *e);
+uint32_t x86_lea_rip(struct x86_emitter *e, unsigned d); /* the address of the place to be set */
 void x86_jmp_r(struct x86_emitter *e, unsigned r);
 void x86_jmp_m(struct x86_emitter *e, struct x86_mem m);
 void x86_call_r(struct x86_emitter *e, unsigned r);

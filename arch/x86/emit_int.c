@@ -489,6 +489,12 @@ uint32_t x86_jmp(struct x86_emitter *e)
     return rel32(e);
 }
 
+uint32_t x86_lea_rip(struct x86_emitter *e, unsigned d)
+{
+    x86_bytes(e, (d < 8 ? 0x48u : 0x4cu) | 0x8d00u | ((d & 7) << 3 | 5) << 16, 3);
+    return rel32(e);
+}
+
 uint32_t x86_jcc(struct x86_emitter *e, enum x86_cc cc)
 {
     x86_bytes(e, 0x800f | (uint64_t)cc << 8, 2);

@@ -118,7 +118,8 @@ void lower_guard(struct be *be, const struct ir_insn *i)
     budget_take(be, 0);
 }
 
-/* Jump to `target`. Live flags are in memory, the budget is right. in_line: not behind the block, where copies are no longer what they were. */
+/* Jump to `target`. Live flags are in memory, the budget is right. in_line: not behind the block, where copies are no longer what they
+ * were. */
 static void emit_direct_exit(struct be *be, uint32_t target, uint32_t pc, bool in_line)
 {
     struct x86_emitter *e = &be->e;
@@ -153,10 +154,30 @@ static void emit_direct_exit(struct be *be, uint32_t target, uint32_t pc, bool i
     c->exit = exit;
 }
 
+/* A call: note where it returns to. A return address in the next page is left to the jump cache, which checks that page. `a` and `b` are
+ * free. */
+static void push_return(struct be *be, const struct ir_insn *i, unsigned a, unsigned b)
+{
+    struct x86_emitter *e = &be->e;
+
+    if (i->mem != IR_IND_CALL || !chaining(be) || needs_guard(be, i->imm2))
+        return;
+    uint16_t exit = exit_new(be, i->imm2);
+    x86_mov_rm(e, 4, a, x86_state(VCPU_OFF(returns.top)));
+    x86_inc_r(e, 4, a);
+    x86_alu_ri(e, X86_AND, 4, a, RETURN_STACK_SIZE - 1);
+    x86_mov_mr(e, 4, x86_state(VCPU_OFF(returns.top)), a);
+    be->out->exit[exit].patch = x86_lea_rip(e, b);
+    stub_new(be, VCPU_EXIT_LINK, i->imm2, be->out->exit[exit].patch)->exit = exit;
+    x86_mov_mr(e, 8, x86_index(X86_VCPU, a, 3, VCPU_OFF(returns.code) - VCPU_BIAS), b);
+    x86_mov_mi(e, 4, x86_index(X86_VCPU, a, 2, VCPU_OFF(returns.va) - VCPU_BIAS), (int32_t)i->imm2);
+}
+
 void lower_exit(struct be *be, const struct ir_insn *i)
 {
     flags_save(be, be->b->exit_live[be->index]);
     budget_give_back(be, be->n_executed);
+    push_return(be, i, X86_RDX, X86_RAX);
     emit_direct_exit(be, i->imm, be->pc, true);
     be->reachable = false;
 }
@@ -222,6 +243,51 @@ void lower_exit_z(struct be *be, const struct ir_insn *i)
 
 /* --- indirect exits and the dispatcher --------------------------------------------------------------------------------------------- */
 
+/* To the address in r through the jump cache; `entry` and `slot` are free registers. */
+static void emit_lookup(struct be *be, unsigned r, unsigned entry, unsigned slot)
+{
+    struct x86_emitter *e = &be->e;
+    struct cold *c;
+
+    /* entry = jump_cache + jump_cache_index(va) * size of an entry */
+    x86_imul_rri(e, 4, entry, r, (int32_t)JUMP_CACHE_FACTOR);
+    x86_sh_ri(e, X86_SHR, 4, entry, 32 - JUMP_CACHE_BITS - JUMP_CACHE_ENTRY_LG2);
+    x86_alu_ri(e, X86_AND, 4, entry, (JUMP_CACHE_SIZE - 1) << JUMP_CACHE_ENTRY_LG2);
+    x86_alu_rm(e, X86_ADD, 8, entry, x86_state(VCPU_OFF(jump_cache)));
+    x86_alu_mr(e, X86_CMP, 4, x86_base(entry, offsetof(struct jump_cache_entry, va)), r);
+    c = cold_new(be, COLD_STUB_IND, x86_jcc(e, X86_NE));
+    c->reason = VCPU_EXIT_INDIRECT;
+    c->reg = (uint8_t)r;
+    x86_alu_mi(e, X86_CMP, 4, x86_base(entry, offsetof(struct jump_cache_entry, tag)), (int32_t)be->b->flags);
+    c->patch[1] = x86_jcc(e, X86_NE);
+    x86_mov_rm(e, 8, slot, x86_base(entry, offsetof(struct jump_cache_entry, slot)));
+    x86_alu_rm(e, X86_ADD, 8, slot, x86_state(VCPU_OFF(itlb)));
+    x86_mov_rm(e, 8, slot, x86_base(slot, 0));
+    x86_alu_rm(e, X86_CMP, 8, slot, x86_base(entry, offsetof(struct jump_cache_entry, itlb)));
+    c = cold_new(be, COLD_STUB_IND, x86_jcc(e, X86_NE));
+    c->reason = VCPU_EXIT_INDIRECT;
+    c->reg = (uint8_t)r;
+    x86_jmp_m(e, x86_base(entry, offsetof(struct jump_cache_entry, code)));
+}
+
+/* To the address in r if it is the return stack's latest; otherwise the entry stays: who comes here was not called by the call it stems
+ * from. */
+static void emit_return(struct be *be, unsigned r, unsigned top, unsigned below)
+{
+    struct x86_emitter *e = &be->e;
+
+    x86_mov_rm(e, 4, top, x86_state(VCPU_OFF(returns.top)));
+    x86_alu_mr(e, X86_CMP, 4, x86_index(X86_VCPU, top, 2, VCPU_OFF(returns.va) - VCPU_BIAS), r);
+    struct cold *c = cold_new(be, COLD_LOOKUP, x86_jcc(e, X86_NE));
+    c->reg = (uint8_t)r;
+    c->reg2 = (uint8_t)top;
+    c->imm = below;
+    x86_lea(e, 4, below, x86_base(top, -1));
+    x86_alu_ri(e, X86_AND, 4, below, RETURN_STACK_SIZE - 1);
+    x86_mov_mr(e, 4, x86_state(VCPU_OFF(returns.top)), below);
+    x86_jmp_m(e, x86_index(X86_VCPU, top, 3, VCPU_OFF(returns.code) - VCPU_BIAS));
+}
+
 void lower_exit_ind(struct be *be, const struct ir_insn *i)
 {
     struct x86_emitter *e = &be->e;
@@ -241,27 +307,13 @@ void lower_exit_ind(struct be *be, const struct ir_insn *i)
     c = cold_new(be, COLD_STUB_IND, x86_jcc(e, X86_NE));
     c->reason = VCPU_EXIT_POLL;
     c->reg = (uint8_t)r;
-
-    /* entry = jump_cache + jump_cache_index(va) * size of an entry */
-    unsigned entry = scratch_alloc(be), slot = scratch_alloc(be);
-    x86_imul_rri(e, 4, entry, r, (int32_t)JUMP_CACHE_FACTOR);
-    x86_sh_ri(e, X86_SHR, 4, entry, 32 - JUMP_CACHE_BITS - JUMP_CACHE_ENTRY_LG2);
-    x86_alu_ri(e, X86_AND, 4, entry, (JUMP_CACHE_SIZE - 1) << JUMP_CACHE_ENTRY_LG2);
-    x86_alu_rm(e, X86_ADD, 8, entry, x86_state(VCPU_OFF(jump_cache)));
-    x86_alu_mr(e, X86_CMP, 4, x86_base(entry, offsetof(struct jump_cache_entry, va)), r);
-    c = cold_new(be, COLD_STUB_IND, x86_jcc(e, X86_NE));
-    c->reason = VCPU_EXIT_INDIRECT;
-    c->reg = (uint8_t)r;
-    x86_alu_mi(e, X86_CMP, 4, x86_base(entry, offsetof(struct jump_cache_entry, tag)), (int32_t)be->b->flags);
-    c->patch[1] = x86_jcc(e, X86_NE);
-    x86_mov_rm(e, 8, slot, x86_base(entry, offsetof(struct jump_cache_entry, slot)));
-    x86_alu_rm(e, X86_ADD, 8, slot, x86_state(VCPU_OFF(itlb)));
-    x86_mov_rm(e, 8, slot, x86_base(slot, 0));
-    x86_alu_rm(e, X86_CMP, 8, slot, x86_base(entry, offsetof(struct jump_cache_entry, itlb)));
-    c = cold_new(be, COLD_STUB_IND, x86_jcc(e, X86_NE));
-    c->reason = VCPU_EXIT_INDIRECT;
-    c->reg = (uint8_t)r;
-    x86_jmp_m(e, x86_base(entry, offsetof(struct jump_cache_entry, code)));
+    unsigned x = scratch_alloc(be), y = scratch_alloc(be);
+    if (i->mem == IR_IND_RETURN) {
+        emit_return(be, r, x, y);
+        return;
+    }
+    push_return(be, i, x, y);
+    emit_lookup(be, r, x, y);
 }
 
 void lower_exit_lookup(struct be *be, const struct ir_insn *i)
@@ -373,6 +425,9 @@ void cold_emit_all(struct be *be)
             break;
         case COLD_ALIAS:
             alias_emit(be, c);
+            break;
+        case COLD_LOOKUP:
+            emit_lookup(be, c->reg, c->reg2, c->imm);
             break;
         case COLD_FIXUP:
             emit_fixup(be, c);

@@ -113,6 +113,9 @@ uint32_t host_write_trampolines(uint8_t *rw, uint64_t rx, uint32_t cap, struct h
         out->leave[reason] = aligned(&e);
         write_leave(&e, (enum vcpu_exit)reason, out->exit);
     }
+    out->no_return = aligned(&e);
+    x86_mov_ri(&e, X86_RAX, ~0u);
+    x86_patch32(&e, x86_jmp(&e), out->leave[VCPU_EXIT_INDIRECT]);
     out->call_full = aligned(&e);
     write_call_full(&e);
     out->call_pure = aligned(&e);

@@ -6,8 +6,8 @@
 static const char *jump_name[] = {"jo", "jno", "jb", "jnb", "jz", "jnz", "jbe", "jnbe",
                                   "js", "jns", "jp", "jnp", "jl", "jnl", "jle", "jnle"};
 
-/* A patched jump leads to its target. */
-static void check_jump(const char *mnemonic, uint32_t target)
+/* What was patched leads to its target. */
+static void check_place(const char *mnemonic, unsigned operand, uint32_t target)
 {
     ZydisDecoder decoder;
     ZydisDecodedInstruction insn;
@@ -17,7 +17,12 @@ static void check_jump(const char *mnemonic, uint32_t target)
     ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     CHECK(ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, em.start, x86_offset(&em), &insn, ops)), mnemonic);
     CHECK(!strcmp(ZydisMnemonicGetString(insn.mnemonic), mnemonic), mnemonic);
-    CHECK(ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&insn, &ops[0], 0x1000, &to)) && to == 0x1000 + target, mnemonic);
+    CHECK(ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&insn, &ops[operand], 0x1000, &to)) && to == 0x1000 + target, mnemonic);
+}
+
+static void check_jump(const char *mnemonic, uint32_t target)
+{
+    check_place(mnemonic, 0, target);
 }
 
 static void test_jumps(void **state)
@@ -29,6 +34,11 @@ static void test_jumps(void **state)
     check_jump("jmp", 100);
     EMIT(x86_patch32(&em, x86_call(&em), 0));
     check_jump("call", 0);
+    for (unsigned d = 0; d < 16; d++) {
+        EMIT(x86_patch32(&em, x86_lea_rip(&em, d), 50));
+        check_place("lea", 1, 50);
+        assert_int_equal((em.start[0] & 4) << 1 | (em.start[2] >> 3 & 7), d);
+    }
     for (unsigned cc = 0; cc < 16; cc++) {
         EMIT(x86_patch32(&em, x86_jcc(&em, (enum x86_cc)cc), 77));
         check_jump(jump_name[cc], 77);

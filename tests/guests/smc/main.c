@@ -258,6 +258,91 @@ static void test_own_page(void)
     expect("  again", thumb_modify(30), 465);
 }
 
+/* Returns to places that have changed since the call, that never made the call, and from calls nested deeper than any prediction goes. */
+typedef uint32_t caller(uint32_t at, uint32_t callee, uint32_t word);
+
+static void put_caller(uint32_t at, uint32_t n)
+{
+    REG32(at) = 0xe52de004;     /* push {lr} */
+    REG32(at + 4) = 0xe12fff31; /* blx r1 */
+    REG32(at + 8) = MOVW(n);
+    REG32(at + 12) = 0xe49df004; /* pop {pc} */
+}
+
+static void change_code(uint32_t at, uint32_t callee, uint32_t word)
+{
+    (void)callee;
+    REG32(at + 8) = word;
+    clean(at + 8);
+}
+
+static void change_map(uint32_t at, uint32_t callee, uint32_t section)
+{
+    (void)callee;
+    l1_table[at >> 20] = section;
+    TLBIMVA(at);
+    MCR(0, c7, c5, 6, 0);
+    ISB();
+}
+
+static uint32_t __attribute__((noinline)) nested(uint32_t depth)
+{
+    return depth ? nested(depth - 1) * 3 + depth : 1;
+}
+
+extern uint32_t skipping(uint32_t), thumb_nested(uint32_t);
+__asm__(".pushsection .text\n.arm\n.global skipping\nskipping:\n"
+        " push {r4, lr}\n mov r4, r0\n mov r0, #0\n"
+        "1: bl 2f\n add r0, r0, #1\n subs r4, r4, #1\n bne 1b\n pop {r4, pc}\n"
+        "2: push {lr}\n bl 3f\n mov r0, #0\n"
+        "3: pop {pc}\n" /* to the caller of 2 */
+        ".thumb\n.thumb_func\n.global thumb_nested\nthumb_nested:\n"
+        " push {r4, lr}\n mov r4, r0\n cbz r0, 1f\n subs r0, #1\n bl thumb_nested\n"
+        "1: add r0, r4\n pop {r4, pc}\n.balign 4\n.arm\n.popsection");
+
+/* A word read after a call of code that sets the order of data. */
+extern uint32_t read_after(uint32_t callee, const uint32_t *word), to_big[], to_little[];
+__asm__(".pushsection .text\n.arm\n.global read_after, to_big, to_little\nread_after:\n"
+        " push {r4, lr}\n mov r4, r1\n blx r0\n ldr r0, [r4]\n setend le\n pop {r4, pc}\n"
+        "to_big: setend be\n bx lr\nto_little: setend le\n bx lr\n.popsection");
+
+static void test_returns(void)
+{
+    const uint32_t at = CODE + 0xa000;
+    uint32_t wrong = 0;
+
+    put_caller(at, 0);
+    ICIALLU();
+    for (uint32_t i = 1; i < 100; i++)
+        wrong += ((caller *)at)(at, (uint32_t)(uintptr_t)change_code, MOVW(i)) != i;
+    expect("return to code that the callee changed", wrong, 0);
+
+    const uint32_t remapped = ALIAS + 0x20;
+    uint32_t section[2];
+    for (unsigned k = 0; k < 2; k++) {
+        section[k] = SECTION(CODE + 0x100000 * (k + 1), 3, 0, SECTION_NORMAL);
+        put_caller(CODE + 0x100000 * (k + 1) + 0x20, k + 1);
+    }
+    ICIALLU();
+    change_map(remapped, 0, section[0]);
+    wrong = 0;
+    for (uint32_t i = 1; i < 100; i++)
+        wrong += ((caller *)remapped)(remapped, (uint32_t)(uintptr_t)change_map, section[i / 4 & 1]) != (i / 4 & 1) + 1;
+    expect("return to a page that the callee may have exchanged", wrong, 0);
+
+    static const uint32_t word = 0x12345678;
+    wrong = 0;
+    for (uint32_t i = 0; i < 50; i++)
+        wrong += read_after((uint32_t)(uintptr_t)(i / 3 & 1 ? to_big : to_little), &word) != (i / 3 & 1 ? 0x78563412 : word);
+    expect("return with data in another order", wrong, 0);
+
+    expect("returns past a caller", skipping(100), 100);
+    for (unsigned i = 0; i < 3; i++) {
+        expect("nested calls", nested(40), 0xc7f7d625);
+        expect("nested calls, T32", thumb_nested(40), 820);
+    }
+}
+
 void guest_main(void)
 {
     mmu_on_short();
@@ -275,5 +360,6 @@ void guest_main(void)
     test_stores();
     test_aliases();
     test_own_page();
+    test_returns();
     expect_none("code");
 }
