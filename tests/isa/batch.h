@@ -12,7 +12,7 @@ struct paths {
     const char *target;      /* command to which " -kernel FILE" is appended; the guest's UART on its stdout; NULL: compare nothing */
     const char *bare;        /* the bare-metal runner's ELF file */
     const char *dir;         /* scratch directory */
-    unsigned timeout;        /* seconds for one run of the target */
+    unsigned timeout;        /* seconds of processor time for a run of either */
     unsigned max_reports;
     unsigned timer_ticks; /* isa_batch.timer_ticks */
     unsigned mode;        /* isa_batch.mode */
