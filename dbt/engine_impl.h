@@ -113,7 +113,10 @@ struct remap {
 };
 #define ALIAS_SLOTS VCPU_ALIAS_SLOTS
 
-#define VIEW_CACHE_SIZE 64
+#define VIEW_CACHE_SIZE 512
+#define VIEW_WORDS      16u  /* bitmaps of views: 1024 at most */
+#define GROUP_SIZE      16u  /* l1 entries of a supersection, the largest thing that one address names, but for 1 GiB blocks (view.giant) */
+#define GROUP_COUNT     (L1_COUNT / GROUP_SIZE)
 #define SLOW_SET_SIZE   4096
 #define TRACE_RING      16
 
@@ -156,7 +159,10 @@ struct engine {
     uint16_t view_cache[VIEW_CACHE_SIZE]; /* hash of a regime -> a view that may serve it */
     uint64_t tick;
     struct leaf *leaf;
-    uint32_t n_leaves, leaf_free; /* free list through e[0] */
+    uint32_t n_leaves, leaf_free; /* free list through e[0] ... */
+    uint32_t leaf_fresh;          /* ... and those from here on have never been used */
+    uint64_t group_views[GROUP_COUNT][VIEW_WORDS]; /* bit n: view n may have something in that group of l1 entries */
+    uint64_t giant_views[VIEW_WORDS];              /* bit n: view n is giant */
 
     struct remap remap[REMAP_SLOTS]; /* by vpn % REMAP_SLOTS */
     bool alias_on;

@@ -93,11 +93,10 @@ static void sync_l1(struct engine *e, unsigned n, unsigned i)
 
 /* Maintenance that names one address takes all of the block the address was translated by. When that may have been larger than the page or
  * the section entry that is there, look at all it can have covered. Returns false when the entry of the address alone will do. */
-#define LARGEST_AROUND 16u /* l1 entries of a supersection; 1 GiB blocks count for the whole view */
 static bool sync_larger(struct engine *e, unsigned n, uint32_t va)
 {
     struct view *w = &e->view[n];
-    unsigned first = ALIGN_DOWN(va >> 20, LARGEST_AROUND);
+    unsigned first = ALIGN_DOWN(va >> 20, GROUP_SIZE);
     bool larger = false;
 
     if (!w->large)
@@ -106,7 +105,7 @@ static bool sync_larger(struct engine *e, unsigned n, uint32_t va)
         view_sync(e, n);
         return true;
     }
-    for (unsigned i = first; i < first + LARGEST_AROUND; i++) {
+    for (unsigned i = first; i < first + GROUP_SIZE; i++) {
         if (w->l1[i] & VE_LARGE) {
             sync_l1(e, n, i);
             larger |= i == va >> 20;
@@ -177,44 +176,53 @@ static void note_remap(struct engine *e, uint32_t va)
         r->rounds++;
 }
 
+/* Maintenance for an address in view n. */
+static void sync_va(struct engine *e, unsigned n, uint32_t va, int asid)
+{
+    struct view *w = &e->view[n];
+
+    if (!w->used || w->stale)
+        return;
+    if (n == e->cur || w->owned) {
+        if (sync_larger(e, n, va))
+            return;
+    } else if (w->giant || w->l1[va >> 20] & VE_LARGE) {
+        w->stale = true; /* re-walked when used, by the tables it is used with then */
+        return;
+    }
+    uint32_t *entry = view_entry(e, w, va);
+    if (!*entry && n == e->cur) {
+        map_new_page(e, n, va);
+        return;
+    }
+    if (!*entry || (asid >= 0 && (*entry & VE_NG) && w->regime.asid != asid))
+        return;
+    bool leaf = w->l1[va >> 20] & VE_LEAF, live = n == e->cur || w->owned;
+    if (leaf && live) {
+        bool global = !(*entry & VE_NG);
+        sync_page(e, n, va, entry);
+        if (n == e->cur && !*entry && global)
+            note_remap(e, va);
+    } else if (leaf) {
+        view_unmap_entry(e, n, va, entry);
+    } else if (live) {
+        sync_section(e, n, va);
+    } else {
+        view_remove_section(e, n, va >> 20);
+    }
+}
+
 void engine_tlb_va(struct vcpu *v, uint32_t va, int asid)
 {
     struct engine *e = v->engine;
+    const uint64_t *concerned = e->group_views[(va >> 20) / GROUP_SIZE];
 
     v->stats->tlb_ops++;
     if (alias_covers(e, va))
         alias_sync(e, va);
-    for (unsigned n = 0; n < e->n_views; n++) {
-        struct view *w = &e->view[n];
-        if (!w->used || w->stale)
-            continue;
-        if (n == e->cur || w->owned) {
-            if (sync_larger(e, n, va))
-                continue;
-        } else if (w->giant || w->l1[va >> 20] & VE_LARGE) {
-            w->stale = true; /* re-walked when used, by the tables it is used with then */
-            continue;
-        }
-        uint32_t *entry = view_entry(e, w, va);
-        if (!*entry && n == e->cur) {
-            map_new_page(e, n, va);
-            continue;
-        }
-        if (!*entry || (asid >= 0 && (*entry & VE_NG) && w->regime.asid != asid))
-            continue;
-        bool leaf = w->l1[va >> 20] & VE_LEAF, live = n == e->cur || w->owned;
-        if (leaf && live) {
-            bool global = !(*entry & VE_NG);
-            sync_page(e, n, va, entry);
-            if (n == e->cur && !*entry && global)
-                note_remap(e, va);
-        } else if (leaf)
-            view_unmap_entry(e, n, va, entry);
-        else if (live)
-            sync_section(e, n, va);
-        else
-            view_remove_section(e, n, va >> 20);
-    }
+    for (unsigned word = 0; word < (e->n_views + 63) / 64; word++)
+        for (uint64_t bits = concerned[word] | e->giant_views[word]; bits; bits &= bits - 1)
+            sync_va(e, word * 64 + (unsigned)__builtin_ctzll(bits), va, asid);
 }
 
 void engine_tlb_barrier(struct vcpu *v)

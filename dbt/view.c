@@ -7,18 +7,34 @@
  */
 #include <dbt/engine_impl.h>
 
-#define SECTION_SIZE (LEAF_COUNT * PAGE_SIZE)
+#define SECTION_SIZE   (LEAF_COUNT * PAGE_SIZE)
 #define SECTION_AROUND 16u /* sections mapped together at most; aligned group */
 
-static unsigned l1_index(uint32_t va) { return va >> 20; }
-
-static void l1_set(struct view *w, unsigned i, uint32_t value)
+static unsigned l1_index(uint32_t va)
 {
+    return va >> 20;
+}
+
+static void l1_set(struct engine *e, unsigned n, unsigned i, uint32_t value)
+{
+    struct view *w = &e->view[n];
+
     w->l1[i] = value;
-    if (value)
+    if (value) {
         w->l1_used[i / 64] |= 1ull << i % 64;
-    else
+        e->group_views[i / GROUP_SIZE][n / 64] |= 1ull << n % 64;
+    } else {
         w->l1_used[i / 64] &= ~(1ull << i % 64);
+    }
+}
+
+static void set_giant(struct engine *e, unsigned n, bool giant)
+{
+    e->view[n].giant = giant;
+    if (giant)
+        e->giant_views[n / 64] |= 1ull << n % 64;
+    else
+        e->giant_views[n / 64] &= ~(1ull << n % 64);
 }
 
 uint32_t *view_entry(struct engine *e, struct view *w, uint32_t va)
@@ -43,7 +59,10 @@ void view_flush_code_page(struct engine *e, struct view *w, uint32_t va)
 
 /* --- sections --- */
 
-static uint32_t section_ram_mib(uint32_t l1) { return (l1 >> 12) / LEAF_COUNT; }
+static uint32_t section_ram_mib(uint32_t l1)
+{
+    return (l1 >> 12) / LEAF_COUNT;
+}
 
 static void section_unlink(struct engine *e, unsigned n, uint32_t i)
 {
@@ -68,7 +87,7 @@ void view_remove_section(struct engine *e, unsigned n, uint32_t i)
     }
     if (old & VE_EXEC)
         view_flush_code(e, w);
-    l1_set(w, i, 0);
+    l1_set(e, n, i, 0);
     w->entries--;
 }
 
@@ -104,6 +123,8 @@ static uint32_t leaf_take(struct engine *e)
     uint32_t l = e->leaf_free;
     if (l != NONE)
         e->leaf_free = e->leaf[l].e[0];
+    else if (e->leaf_fresh < e->n_leaves)
+        l = e->leaf_fresh++;
     return l;
 }
 
@@ -128,7 +149,7 @@ static bool view_make_leaf(struct engine *e, unsigned n, uint32_t i)
         view_drop(e, victim);
     }
     memset(e->leaf[l].e, 0, sizeof(e->leaf[l].e));
-    l1_set(&e->view[n], i, l << 12 | VE_LEAF);
+    l1_set(e, n, i, l << 12 | VE_LEAF);
     return true;
 }
 
@@ -182,6 +203,8 @@ void view_drop(struct engine *e, unsigned n)
             }
             w->l1[i] = 0;
         }
+        for (unsigned g = 0; w->l1_used[word] && g < 64 / GROUP_SIZE; g++)
+            e->group_views[word * (64 / GROUP_SIZE) + g][n / 64] &= ~(1ull << n % 64);
         w->l1_used[word] = 0;
     }
     if (w->entries) {
@@ -190,23 +213,29 @@ void view_drop(struct engine *e, unsigned n)
     }
     view_flush_code(e, w);
     w->entries = 0;
-    w->owned = w->stale = w->large = w->giant = w->used = false;
+    w->owned = w->stale = w->large = w->used = false;
+    set_giant(e, n, false);
     e->v->stats->view_recycles++;
 }
 
 /* --- mapping --- */
 
-static void view_own(struct view *w, const struct guest_translation *t)
+static void view_own(struct engine *e, unsigned n, const struct guest_translation *t)
 {
+    struct view *w = &e->view[n];
+
     if (t->ng)
         w->owned = true;
     if (t->lg2 > 20)
         w->large = true;
     if (t->lg2 > 24)
-        w->giant = true;
+        set_giant(e, n, true);
 }
 
-static bool whole_section_in_ram(const struct engine *e, uint32_t first_page) { return first_page + LEAF_COUNT <= e->n_pages; }
+static bool whole_section_in_ram(const struct engine *e, uint32_t first_page)
+{
+    return first_page + LEAF_COUNT <= e->n_pages;
+}
 
 /* May section i be mapped as one piece by translation t of an address in it? Sets its first RAM page. */
 static bool section_fits(const struct engine *e, uint32_t va, const struct guest_translation *t, uint32_t *first_page)
@@ -248,7 +277,7 @@ static void map_sections(struct engine *e, unsigned n, uint32_t va, uint32_t pag
         uint32_t keep = w->l1[k] & VE_EXEC;
         if (!w->l1[k])
             w->entries++;
-        l1_set(w, k, page << 12 | VE_MAPPED | (write ? VE_WRITE : 0) | (t->ng ? VE_NG : 0) | (t->lg2 > 20 ? VE_LARGE : 0) | keep);
+        l1_set(e, n, k, page << 12 | VE_MAPPED | (write ? VE_WRITE : 0) | (t->ng ? VE_NG : 0) | (t->lg2 > 20 ? VE_LARGE : 0) | keep);
         if (write) {
             uint32_t *head = &e->section_head[page / LEAF_COUNT];
             w->section_next[k] = *head;
@@ -282,7 +311,7 @@ void view_map(struct engine *e, unsigned n, uint32_t va, const struct guest_tran
     uint32_t page = page_of(e, t->pa), first;
     unsigned i = l1_index(va);
 
-    view_own(w, t);
+    view_own(e, n, t);
     if (write)
         page_written(e, page);
 
@@ -338,11 +367,11 @@ void view_note_exec(struct engine *e, unsigned n, uint32_t va, const struct gues
     unsigned i = l1_index(va);
     uint32_t first, page = page_of(e, t->pa);
 
-    view_own(w, t);
+    view_own(e, n, t);
     if (!(w->l1[i] & VE_LEAF) && section_fits(e, va, t, &first) && (!w->l1[i] || w->l1[i] >> 12 == first)) {
         if (!w->l1[i])
             w->entries++;
-        l1_set(w, i, w->l1[i] | first << 12 | VE_EXEC | (t->ng ? VE_NG : 0) | (t->lg2 > 20 ? VE_LARGE : 0));
+        l1_set(e, n, i, w->l1[i] | first << 12 | VE_EXEC | (t->ng ? VE_NG : 0) | (t->lg2 > 20 ? VE_LARGE : 0));
         return;
     }
     need_leaf(e, n, i);
@@ -363,13 +392,14 @@ static bool view_serves(const struct view *w, const struct guest_regime *r)
 {
     const struct guest_regime *k = &w->regime;
 
-    return w->used && k->ttbr1 == r->ttbr1 && k->ttbcr == r->ttbcr && k->dacr == r->dacr && k->control == r->control && k->priv == r->priv &&
-           (!w->owned || (k->ttbr0 == r->ttbr0 && k->asid == r->asid));
+    return w->used && k->ttbr1 == r->ttbr1 && k->ttbcr == r->ttbcr && k->dacr == r->dacr && k->control == r->control &&
+           k->priv == r->priv && (!w->owned || (k->ttbr0 == r->ttbr0 && k->asid == r->asid));
 }
 
 static unsigned regime_hash(const struct guest_regime *r)
 {
-    uint32_t h = (uint32_t)r->ttbr0 * 0x9e3779b1u ^ r->dacr * 0x85ebca6bu ^ r->asid * 0xc2b2ae35u ^ r->control * 0x27d4eb2fu ^ r->priv * 0x165667b1u;
+    uint32_t h =
+        (uint32_t)r->ttbr0 * 0x9e3779b1u ^ r->dacr * 0x85ebca6bu ^ r->asid * 0xc2b2ae35u ^ r->control * 0x27d4eb2fu ^ r->priv * 0x165667b1u;
     return (h ^ h >> 16) & (VIEW_CACHE_SIZE - 1);
 }
 
@@ -381,7 +411,8 @@ static unsigned view_choose(struct engine *e, const struct guest_regime *r)
     if (view_serves(&e->view[*slot], r))
         return *slot;
     for (unsigned n = 0; n < e->n_views; n++)
-        if (view_serves(&e->view[n], r) && (best == NONE || e->view[n].owned || (!e->view[best].owned && e->view[n].entries > e->view[best].entries)))
+        if (view_serves(&e->view[n], r) &&
+            (best == NONE || e->view[n].owned || (!e->view[best].owned && e->view[n].entries > e->view[best].entries)))
             best = n;
     if (best == NONE) {
         for (unsigned n = 0; n < e->n_views && best == NONE; n++)
@@ -432,11 +463,7 @@ void views_init(struct engine *e)
 {
     struct guest_regime r;
 
-    for (uint32_t l = 0; l < e->n_leaves; l++)
-        e->leaf[l].e[0] = l + 1 < e->n_leaves ? l + 1 : NONE;
-    e->leaf_free = 0;
-    for (unsigned n = 0; n < e->n_views; n++)
-        view_flush_code(e, &e->view[n]);
+    e->leaf_free = NONE;
     guest_current_regime(e->v, &r);
     e->cur = NONE;
     view_enter(e, view_choose(e, &r), &r);

@@ -49,7 +49,7 @@ struct options {
 #define CODE_CACHE_DEFAULT   (32ull << 20)
 #define CODE_CACHE_MIN       (2ull << 20)
 #define CODE_CACHE_MAX       (1024ull << 20)
-#define VIEWS_DEFAULT        64u
+#define VIEWS_DEFAULT        192u
 
 enum options_result {
     OPTIONS_RUN,  /* go on */
