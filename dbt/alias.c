@@ -63,6 +63,13 @@ bool alias_set(struct engine *e, uint32_t va, const struct guest_translation *t)
     return true;
 }
 
+bool alias_has(const struct engine *e, uint32_t va, const struct guest_translation *t)
+{
+    unsigned i = (va >> 12) - e->alias_first;
+
+    return e->alias[i] && e->alias_page[i] == page_of(e, t->pa);
+}
+
 void alias_sync(struct engine *e, uint32_t va)
 {
     struct guest_translation t;

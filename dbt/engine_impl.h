@@ -273,6 +273,7 @@ bool alias_covers(const struct engine *e, uint32_t va);
 uint32_t alias_start(const struct engine *e); /* address of slot 0; 0: there is no group of aliases */
 void alias_choose(struct engine *e, uint32_t va); /* the group is the one around va; once */
 bool alias_set(struct engine *e, uint32_t va, const struct guest_translation *t); /* va, covered, is t in the current view. False: not for the table */
+bool alias_has(const struct engine *e, uint32_t va, const struct guest_translation *t); /* that is what the table says of va, covered */
 void alias_sync(struct engine *e, uint32_t va); /* after TLB maintenance for va, covered */
 void alias_refresh(struct engine *e);           /* after a change of the current view or other TLB maintenance */
 void alias_drop_page(struct engine *e, uint32_t page); /* the RAM page is about to hold code */

@@ -116,11 +116,15 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
     if (remapped_often(e, va) && !e->alias_on && !t.ng)
         alias_choose(e, va);
     if (alias_covers(e, va)) {
+        bool was_set = alias_has(e, va, &t);
         if (alias_set(e, va, &t)) {
             if (!p->alias)
                 return retranslate(e, ctx, b, p, ACCESS_ALIAS);
-            host_restore_state(v, ctx, p);
-            return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
+            if (!was_set) {
+                host_restore_state(v, ctx, p);
+                return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
+            }
+            /* The code has looked there and found it: the access crosses pages, and is made in the window. */
         }
     } else if (remapped_often(e, va)) {
         if (!loops(e, b))

@@ -110,6 +110,7 @@ static void scan(struct be *be)
     const struct ir_block *b = be->b;
 
     be->n_guest = 0;
+    be->run.cold = NULL;
     for (unsigned l = 0; l < IR_MAX_LABELS; l++)
         be->label_pos[l] = (uint16_t)b->n;
     for (uint32_t k = 0; k < b->n; k++) {

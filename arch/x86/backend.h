@@ -83,6 +83,7 @@ struct cold {
             uint32_t ordinary;
             uint32_t value;       /* what it stores, with has_value */
             uint16_t insn;        /* index of the IR instruction */
+            uint8_t count;        /* how many accesses, from that one on */
             bool has_value;
         } alias;
     };
@@ -122,6 +123,11 @@ struct be {
     uint16_t label_pos[IR_MAX_LABELS];
     uint32_t n_branches;
     struct branch branch[MAX_BRANCHES];
+    struct alias_run {           /* words of a multiple transfer that one look at vcpu.alias serves; see mem.c */
+        uint32_t end;            /* index of the IR instruction behind it */
+        struct cold *cold;
+        uint16_t scratch[X86_N_SCRATCH]; /* what they held when it began */
+    } run;
     uint32_t n_cold;
     struct cold cold[MAX_COLD];
     uint32_t n_copies;

@@ -59,16 +59,36 @@ static unsigned access_size(const struct ir_insn *i)
  * comparison may be wrong about addresses that wrap: then the ordinary access is made, which is right for all.
  */
 
+/* How many words from the instruction at hand on, of globals, lie one after the other behind one address: those of a multiple transfer. */
+static unsigned run_length(const struct be *be)
+{
+    const struct ir_insn *i = &be->b->insn[be->index]; /* before constants were put in */
+    unsigned n = 0;
+
+    if ((i->op != IR_OP_LD && i->op != IR_OP_ST) || i->a == IR_NONE || i->b != IR_NONE || (i->mem & (IR_MEM_SIZE | IR_MEM_BE)) != 4)
+        return 1;
+    for (uint32_t k = be->index; k < be->b->n && n < 16; k++, n++) {
+        const struct ir_insn *x = &be->b->insn[k];
+        if (x->op != i->op || x->mem != i->mem || x->a != i->a || x->b != IR_NONE || x->imm != i->imm + 4 * n || x->d >= IR_GLOBALS ||
+            (x->op == IR_OP_LD && x->d == x->a))
+            break;
+    }
+    return n ? n : 1;
+}
+
 static struct cold *alias_check(struct be *be, const struct ir_insn *i, struct x86_mem m)
 {
     struct x86_emitter *e = &be->e;
     uint32_t start = be->opts->alias_start;
 
-    if (!(i->mem & IR_MEM_ALIAS) || !start)
+    if (!(i->mem & IR_MEM_ALIAS) || !start || be->run.cold)
         return NULL;
     if (m.base == X86_NOREG && m.index == X86_NOREG && (uint32_t)m.disp < start)
         return NULL;
     flags_clobber(be);
+    unsigned count = run_length(be);
+    if (count > 1)
+        scratch_save_live(be);
     if (m.base != X86_NOREG && m.index == X86_NOREG) {
         x86_alu_ri(e, X86_CMP, 4, m.base, (int32_t)(start - (uint32_t)m.disp));
     } else {
@@ -83,19 +103,44 @@ static struct cold *alias_check(struct be *be, const struct ir_insn *i, struct x
     c->alias.m = m;
     c->alias.insn = (uint16_t)be->index;
     c->alias.has_value = false;
+    c->alias.count = (uint8_t)count;
     c->alias.ordinary = x86_offset(e);
+    if (count > 1) {
+        be->run = (struct alias_run){.end = be->index + count, .cold = c};
+        memcpy(be->run.scratch, be->scratch, sizeof(be->run.scratch));
+    }
     return c;
 }
 
-/* The ordinary access has been emitted; reg: what it loads or stores (ignored for vectors in xmm0). */
-static void alias_end(struct be *be, struct cold *c, unsigned reg)
+/*
+ * Behind the last word of a run: the cold code has done the same as the code between, but it has put nothing into scratch registers. So
+ * what these have come to hold is forgotten: globals are in memory, temporaries have been in their slots since the run began.
+ */
+static void run_end(struct be *be)
 {
-    if (!c)
+    struct alias_run *run = &be->run;
+
+    if (!run->cold || be->index + 1 != run->end)
         return;
-    c->reg = (uint8_t)reg;
-    c->back = x86_offset(&be->e);
-    if (be->out->n_faults)
+    bool loads = be->b->insn[be->index].op == IR_OP_LD;
+    for (unsigned r = 0; r < X86_N_SCRATCH; r++) {
+        uint16_t is = be->scratch[r];
+        if (is != IR_NONE && (is != run->scratch[r] || (loads && is < IR_GLOBALS)))
+            value_forget_register(be, is);
+    }
+    run->cold->back = x86_offset(&be->e);
+    run->cold = NULL;
+}
+
+/* The ordinary access has been emitted; reg: what it loads or stores (ignored for vectors in xmm0). */
+static void alias_end(struct be *be, const struct ir_insn *i, struct cold *c, unsigned reg)
+{
+    if (i->mem & IR_MEM_ALIAS && be->out->n_faults)
         be->out->fault[be->out->n_faults - 1].alias = 1;
+    if (c && c->alias.count == 1) {
+        c->reg = (uint8_t)reg;
+        c->back = x86_offset(&be->e);
+    }
 }
 
 static unsigned other_reg(unsigned a, unsigned b, unsigned c, unsigned d)
@@ -267,8 +312,9 @@ void lower_ld(struct be *be, const struct ir_insn *i)
     struct cold *c = alias_check(be, i, m);
     fault_point(be);
     load(e, i, r, m);
-    alias_end(be, c, r);
+    alias_end(be, i, c, r);
     def_end(be, i->d, r);
+    run_end(be);
 }
 void lower_st(struct be *be, const struct ir_insn *i)
 {
@@ -286,14 +332,15 @@ void lower_st(struct be *be, const struct ir_insn *i)
             c->alias.has_value = true;
             c->alias.value = constant;
         }
-        alias_end(be, c, X86_NOREG);
+        alias_end(be, i, c, X86_NOREG);
         return;
     }
     unsigned r = value_get(be, i->d);
     struct cold *c = alias_check(be, i, m);
     fault_point(be);
     store(&be->e, i, r, m);
-    alias_end(be, c, r);
+    alias_end(be, i, c, r);
+    run_end(be);
 }
 
 static const struct {
@@ -319,7 +366,7 @@ void lower_ldv(struct be *be, const struct ir_insn *i)
     struct cold *c = alias_check(be, i, m);
     fault_point(be);
     x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, 0, m);
-    alias_end(be, c, 0);
+    alias_end(be, i, c, 0);
     x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, x86_state(i->imm2), 0);
     x86_vcache_loaded(&be->e, i, 0);
 }
@@ -338,7 +385,27 @@ void lower_stv(struct be *be, const struct ir_insn *i)
     struct cold *c = alias_check(be, i, m);
     fault_point(be);
     x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, m, x);
-    alias_end(be, c, x);
+    alias_end(be, i, c, x);
+}
+
+/* The words of a run at [at]; `free` may be used. */
+static void emit_run(struct be *be, const struct cold *c, unsigned at, unsigned free)
+{
+    const struct ir_insn *i = &be->b->insn[c->alias.insn];
+
+    for (unsigned k = 0; k < c->alias.count; k++) {
+        struct x86_mem m = x86_base(at, (int32_t)(4 * k));
+        unsigned pinned = x86_pinned[i[k].d], r = pinned == X86_NOREG ? free : pinned;
+        if (i->op == IR_OP_LD) {
+            x86_mov_rm(&be->e, 4, r, m);
+            if (pinned == X86_NOREG)
+                x86_mov_mr(&be->e, 4, global_mem(i[k].d), r);
+        } else {
+            if (pinned == X86_NOREG)
+                x86_mov_rm(&be->e, 4, r, global_mem(i[k].d));
+            x86_mov_mr(&be->e, 4, m, r);
+        }
+    }
 }
 
 /* Cold code of an access that may be to an alias. Registers it needs are pushed: nothing faults here. */
@@ -347,11 +414,11 @@ void alias_emit(struct be *be, const struct cold *c)
     struct x86_emitter *e = &be->e;
     const struct ir_insn *i = &be->b->insn[c->alias.insn];
     bool vector = i->op == IR_OP_LDV || i->op == IR_OP_STV;
-    unsigned size = access_size(i), data = vector ? X86_NOREG : c->reg;
+    unsigned size = access_size(i), data = vector || c->alias.count != 1 ? X86_NOREG : c->reg; /* of a run: no scratch register */
     unsigned va = other_reg(c->alias.m.base, c->alias.m.index, data, X86_NOREG),
              at = other_reg(c->alias.m.base, c->alias.m.index, data, va);
     struct x86_mem m = c->alias.m;
-    uint32_t miss[3] = {0};
+    uint32_t miss[3] = {0}, back;
 
     m.guest = 0;
     x86_push_r(e, va);
@@ -369,11 +436,13 @@ void alias_emit(struct be *be, const struct cold *c)
     x86_alu_rr(e, X86_ADD, 8, at, va);
     if (size > 1) { /* not across the end of the page */
         x86_alu_ri(e, X86_AND, 4, va, 0xfff);
-        x86_alu_ri(e, X86_CMP, 4, va, (int32_t)(0x1000 - size));
+        x86_alu_ri(e, X86_CMP, 4, va, (int32_t)(0x1000 - size * c->alias.count));
         miss[2] = x86_jcc8(e, X86_A);
     }
     m = x86_base(at, 0);
-    if (i->op == IR_OP_LDV)
+    if (c->alias.count > 1)
+        emit_run(be, c, at, va);
+    else if (i->op == IR_OP_LDV)
         x86_v_rm(e, vector_move[size / 4].load, 0, m);
     else if (i->op == IR_OP_STV)
         x86_v_mr(e, vector_move[size / 4].store, m, c->reg);
@@ -385,7 +454,7 @@ void alias_emit(struct be *be, const struct cold *c)
         load(e, i, c->reg, m);
     x86_pop_r(e, at);
     x86_pop_r(e, va);
-    uint32_t back = x86_jmp(e);
+    back = x86_jmp(e);
     x86_patch32(e, back, c->back);
     for (unsigned k = 0; k < ARRAY_LEN(miss); k++)
         if (miss[k])

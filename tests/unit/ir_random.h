@@ -182,15 +182,35 @@ static struct ir_insn *add(struct gen *g, unsigned op)
     return ir_emit(g->b, (enum ir_op)op);
 }
 
+/* What a multiple transfer is made of: words behind one address. */
+static void random_multiple(struct gen *g)
+{
+    struct ir_insn i = {.op = one_in(2) ? IR_OP_LD : IR_OP_ST, .d2 = IR_NONE};
+    struct ir_insn *p = add(g, IR_OP_MOV);
+
+    p->imm = ALIASES + (below(HOLE_SIZE) & ~0xfffu) + below(4096 - 100); /* one that crosses pages is for the window */
+    i.a = p->d = any_value(g);
+    i.b = IR_NONE;
+    i.mem = 4 | IR_MEM_ALIAS | (one_in(8) ? IR_MEM_BE : 0);
+    for (unsigned k = 2 + below(9); k > 0; k--, i.imm += one_in(20) ? 8 : 4) {
+        i.d = one_in(12) ? any_value(g) : (uint16_t)below(IR_GLOBALS);
+        if (i.op == IR_OP_LD && i.d == i.a)
+            continue;
+        *add(g, i.op) = i;
+    }
+}
+
 static void random_memory(struct gen *g)
 {
     static const uint8_t size_of[] = {1, 2, 4}, vector_size[] = {4, 8, 16}, excl_size[] = {1, 2, 4, 8};
     uint16_t fresh = IR_NONE;
-    unsigned what = below(12);
+    unsigned what = below(13);
     uint16_t slow = one_in(5) ? IR_MEM_SLOW : 0;
     uint16_t big = one_in(4) ? IR_MEM_BE : 0;
 
-    if (what < 6) {
+    if (what == 12) {
+        random_multiple(g);
+    } else if (what < 6) {
         struct ir_insn i = {.op = what < 3 ? IR_OP_LD : IR_OP_ST, .d2 = IR_NONE};
         random_address(g, &i);
         i.mem = size_of[below(3)] | slow | big | (what < 3 && one_in(3) ? IR_MEM_SIGNED : 0);

@@ -311,6 +311,14 @@ static void test_short_lived(void)
             ICIALLU();
             wrong += call(page(n) + 4) != round;
         }
+        if (round % 10 == 7) { /* across the end of the page */
+            map(l2_table, ALIAS_INDEX + 1, 9, 0);
+            TLBIMVA(alias + 4096);
+            write32(alias + 4094, 0x12340000 | round);
+            wrong += (REG32(page(n) + 4092) >> 16 | REG32(page(9)) << 16) != (0x12340000 | round);
+            l2_table[ALIAS_INDEX + 1] = 0;
+            TLBIMVA(alias + 4096);
+        }
         if (round % 10 == 5) /* a loop */
             for (unsigned at = 32; at < 4096; at += 4)
                 REG32(alias + at) = at;
