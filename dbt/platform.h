@@ -33,7 +33,7 @@ void plat_unmap(struct platform *p, unsigned window, uint32_t va, uint64_t len);
 void plat_unmap_window(struct platform *p, unsigned window);
 
 /* Make all removals and weakenings since the last call visible to this vCPU's translated code. Does nothing when
- * there were none. Hosted: nothing to do, the system calls have done it. */
+ * there were none. */
 void plat_flush(struct platform *p);
 
 /* Make `window` the one that translated code addresses (GS base). */

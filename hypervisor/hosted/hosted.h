@@ -27,6 +27,12 @@ struct platform {
     /* Linux bounds the number of mappings of a process. vmas[w] is never less than what window w has. */
     uint32_t *vmas;
     uint32_t vma_total, vma_limit;
+    unsigned n_removals; /* what plat_unmap() was asked for since plat_flush() */
+    struct removal {
+        unsigned window;
+        uint32_t va;
+        uint64_t len;
+    } removal[8];
     bool dropped; /* a window has been emptied behind the engine's back */
 
     uint8_t *code_rw, *code_rx;

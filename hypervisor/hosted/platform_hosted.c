@@ -1,9 +1,9 @@
 /*
  * platform_hosted.c: dbt/platform.h inside a Linux process: windows are reserved address space, into which guest RAM (a memfd) is mapped.
  *
- * The number of mappings of a process is bounded (vm.max_map_count, 65530 by default), and a scattered guest address space can need one for every
- * page. So they are counted, pessimistically; when the count reaches the bound the true numbers are read from /proc/self/maps, and if those are high
- * too, the fullest windows are emptied: the engine maps again what is touched again.
+ * The number of mappings of a process is bounded (vm.max_map_count, 65530 by default), and a scattered guest address space can need one for
+ * every page. So they are counted, pessimistically; when the count reaches the bound the true numbers are read from /proc/self/maps, and if
+ * those are high too, the fullest windows are emptied: the engine maps again what is touched again.
  */
 #include <asm/prctl.h>
 #include <errno.h>
@@ -56,8 +56,8 @@ int windows_create(struct platform *p, unsigned count, int ram_fd)
     p->reserved = mmap(NULL, p->reserved_size, PROT_NONE, reserve_flags, -1, 0);
     p->vmas = calloc(count, sizeof(p->vmas[0]));
     if (p->reserved == MAP_FAILED || !p->vmas) {
-        error_report("no room to reserve %llu GiB of address space for %u windows (ulimit -v, --views): %s", (unsigned long long)(p->reserved_size >> 30), count,
-                     strerror(errno));
+        error_report("no room to reserve %llu GiB of address space for %u windows (ulimit -v, --views): %s",
+                     (unsigned long long)(p->reserved_size >> 30), count, strerror(errno));
         if (p->reserved != MAP_FAILED)
             munmap(p->reserved, p->reserved_size);
         free(p->vmas);
@@ -78,9 +78,15 @@ void windows_destroy(struct platform *p)
     p->vmas = NULL;
 }
 
-uint64_t plat_window_base(struct platform *p, unsigned window) { return p->first + window * WINDOW_STRIDE; }
+uint64_t plat_window_base(struct platform *p, unsigned window)
+{
+    return p->first + window * WINDOW_STRIDE;
+}
 
-static void *window_ptr(struct platform *p, unsigned window, uint32_t va) { return (void *)(uintptr_t)(plat_window_base(p, window) + va); }
+static void *window_ptr(struct platform *p, unsigned window, uint32_t va)
+{
+    return (void *)(uintptr_t)(plat_window_base(p, window) + va);
+}
 
 _Noreturn static void die(const char *what)
 {
@@ -166,10 +172,46 @@ static void count_call(struct platform *p, unsigned window)
 
 /* --- the platform ------------------------------------------------------------------------------------------------------ */
 
+/*
+ * Removals wait for plat_flush(): a guest that takes a range away names page after page, and one system call serves those that are
+ * neighbours. What is mapped anew before that must not be hit by a removal asked for earlier: settle() sees to it.
+ */
+static void unmap_now(struct platform *p, unsigned window, uint32_t va, uint64_t len)
+{
+    count_call(p, window);
+    /* A few pages are likely to be mapped again soon: taking the rights away is cheaper than putting the reserved space back. */
+    if (len <= POPULATE_MAX && mprotect(window_ptr(p, window, va), len, PROT_NONE) == 0)
+        return;
+    if (mmap(window_ptr(p, window, va), len, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) == MAP_FAILED) {
+        make_room(p, 0);
+        if (mmap(window_ptr(p, window, va), len, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) == MAP_FAILED)
+            die("unmapping");
+    }
+}
+
+void plat_flush(struct platform *p)
+{
+    for (unsigned i = 0; i < p->n_removals; i++)
+        unmap_now(p, p->removal[i].window, p->removal[i].va, p->removal[i].len);
+    p->n_removals = 0;
+}
+
+static void settle(struct platform *p, unsigned window, uint32_t va, uint64_t len)
+{
+    for (unsigned i = 0; i < p->n_removals; i++) {
+        const struct removal *r = &p->removal[i];
+        if (r->window == window && va < r->va + r->len && r->va < va + len) {
+            plat_flush(p);
+            return;
+        }
+    }
+}
+
 void plat_map(struct platform *p, unsigned window, uint32_t va, uint64_t len, uint64_t ram_off, unsigned rights)
 {
     int prot = PROT_READ | (rights & PLAT_W ? PROT_WRITE : 0);
     int flags = MAP_SHARED | MAP_FIXED | MAP_NORESERVE | (len <= POPULATE_MAX ? MAP_POPULATE : 0);
+    settle(p, window, va, len);
     count_call(p, window);
     if (mmap(window_ptr(p, window, va), len, prot, flags, p->ram_fd, (off_t)ram_off) != MAP_FAILED)
         return;
@@ -184,6 +226,7 @@ void plat_map(struct platform *p, unsigned window, uint32_t va, uint64_t len, ui
 void plat_protect(struct platform *p, unsigned window, uint32_t va, uint64_t len, uint64_t ram_off, unsigned rights)
 {
     int prot = PROT_READ | (rights & PLAT_W ? PROT_WRITE : 0);
+    settle(p, window, va, len);
     if (!p->dropped) {
         count_call(p, window);
         if (!p->dropped && mprotect(window_ptr(p, window, va), len, prot) == 0)
@@ -195,24 +238,33 @@ void plat_protect(struct platform *p, unsigned window, uint32_t va, uint64_t len
 
 void plat_unmap(struct platform *p, unsigned window, uint32_t va, uint64_t len)
 {
-    count_call(p, window);
-    /* A few pages are likely to be mapped again soon: taking the rights away is cheaper than putting the reserved space back. */
-    if (len <= POPULATE_MAX && mprotect(window_ptr(p, window, va), len, PROT_NONE) == 0)
+    struct removal *last = p->n_removals ? &p->removal[p->n_removals - 1] : NULL;
+
+    if (last && last->window == window && last->va + last->len == va) {
+        last->len += len;
         return;
-    if (mmap(window_ptr(p, window, va), len, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) == MAP_FAILED) {
-        make_room(p, 0);
-        if (mmap(window_ptr(p, window, va), len, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) == MAP_FAILED)
-            die("unmapping");
     }
+    if (last && last->window == window && va + len == last->va) {
+        last->va = va;
+        last->len += len;
+        return;
+    }
+    if (p->n_removals == ARRAY_LEN(p->removal))
+        plat_flush(p);
+    p->removal[p->n_removals++] = (struct removal){window, va, len};
 }
 
 void plat_unmap_window(struct platform *p, unsigned window)
 {
+    for (unsigned i = 0; i < p->n_removals;) {
+        if (p->removal[i].window == window)
+            p->removal[i] = p->removal[--p->n_removals];
+        else
+            i++;
+    }
     if (p->vmas[window])
         empty_window(p, window);
 }
-
-void plat_flush(struct platform *p UNUSED) {} /* the system calls have done it */
 
 void plat_set_window(struct platform *p, unsigned window)
 {

@@ -1,5 +1,6 @@
 /*
- * hv_windows.c: windows of the hosted platform: what is mapped is seen, what is not faults, and running out of mappings loses nothing but mappings.
+ * hv_windows.c: windows of the hosted platform: what is mapped is seen, what is not faults, and running out of mappings loses nothing but
+ * mappings.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,7 +57,10 @@ static int teardown(void **state)
 }
 
 static sigjmp_buf jump;
-static void on_segv(int sig) { siglongjmp(jump, sig); }
+static void on_segv(int sig)
+{
+    siglongjmp(jump, sig);
+}
 
 /* The word at a guest address of a window, or -1 when it faults. */
 static int64_t peek(struct fixture *f, unsigned window, uint32_t va)
@@ -97,10 +101,37 @@ static void map_protect_unmap(void **state)
     plat_protect(&f->p, 1, 0x9000, PAGE, 6 * PAGE, PLAT_R | PLAT_W);
     assert_true(poke(f, 1, 0x9004, 79));
     plat_unmap(&f->p, 1, 0x8000, PAGE);
+    plat_flush(&f->p);
     assert_int_equal(peek(f, 1, 0x8000), -1);
     assert_int_equal(peek(f, 1, 0x9004), 79);
     plat_unmap_window(&f->p, 1);
     assert_int_equal(peek(f, 1, 0x9000), -1);
+}
+
+/* Removals wait for the flush, in any order and number; what is mapped after one was asked for stays. */
+static void removals_wait(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t order[] = {3, 4, 5, 2, 1, 8, 12, 10, 20, 22, 24, 26, 28, 30, 11};
+    for (uint32_t i = 0; i < 32; i++)
+        plat_map(&f->p, 0, i * PAGE, PAGE, (31 - i) * PAGE, PLAT_R | PLAT_W);
+    for (unsigned k = 0; k < ARRAY_LEN(order); k++)
+        plat_unmap(&f->p, 0, order[k] * PAGE, PAGE);
+    plat_map(&f->p, 0, 4 * PAGE, PAGE, 9 * PAGE, PLAT_R | PLAT_W); /* removed and mapped again before the flush */
+    plat_map(&f->p, 1, 11 * PAGE, PAGE, 7 * PAGE, PLAT_R);
+    plat_unmap(&f->p, 1, 12 * PAGE, PAGE); /* nothing there */
+    plat_unmap(&f->p, 0, 31 * PAGE, PAGE);
+    plat_protect(&f->p, 0, 31 * PAGE, PAGE, 0, PLAT_R); /* gives it back */
+    plat_unmap(&f->p, 2, 0, PAGE);
+    plat_unmap_window(&f->p, 2);
+    plat_map(&f->p, 2, 0, PAGE, 3 * PAGE, PLAT_R);
+    plat_flush(&f->p);
+    for (uint32_t i = 0; i < 31; i++) {
+        bool gone = memchr(order, (int)i, sizeof(order)) && i != 4;
+        assert_int_equal(peek(f, 0, i * PAGE), gone ? -1 : i == 4 ? 9 : (int)(31 - i));
+    }
+    assert_int_equal(peek(f, 1, 11 * PAGE), 7);
+    assert_int_equal(peek(f, 2, 0), 3);
 }
 
 static void ends_of_a_window(void **state)
@@ -138,7 +169,9 @@ static void too_many_mappings(void **state)
         plat_map(&f->p, w, i * 2 * PAGE, PAGE, RAM_SIZE - (i + 1) * PAGE, PLAT_R | PLAT_W);
         assert_int_equal(peek(f, w, i * 2 * PAGE), RAM_SIZE / PAGE - i - 1); /* what was asked for last is always there */
         if (i % 100 == 0)
-            assert_true(count_maps() <= f->p.vma_limit + 300); /* some are the test program's own (sanitizers make many); without the limit it would be 2000 */
+            assert_true(count_maps() <=
+                        f->p.vma_limit +
+                            300); /* some are the test program's own (sanitizers make many); without the limit it would be 2000 */
     }
     assert_true(f->p.dropped);
     /* a right to a page that was dropped is a mapping, never a right to the reserved space */
@@ -163,6 +196,7 @@ static void merging_is_noticed(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(map_protect_unmap), T(ends_of_a_window), T(too_many_mappings), T(merging_is_noticed)};
+    const struct CMUnitTest tests[] = {T(map_protect_unmap), T(removals_wait), T(ends_of_a_window), T(too_many_mappings),
+                                       T(merging_is_noticed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
