@@ -246,8 +246,8 @@ void views_init(struct engine *e);
 uint32_t *view_entry(struct engine *e, struct view *w, uint32_t va);
 /* Map va in view n as translation t (to RAM, readable) allows; `write`: for a write that t allows. */
 void view_map(struct engine *e, unsigned n, uint32_t va, const struct guest_translation *t, bool write);
-/* Map neighbours of va whose translation is as easily had. */
-void view_map_around(struct engine *e, unsigned n, uint32_t va);
+/* The same at a window fault, with neighbours: with ENGINE_MAP_RUNS those that can be mapped in one piece with va, otherwise all that are as easily had. */
+void view_map_fault(struct engine *e, unsigned n, uint32_t va, const struct guest_translation *t, bool write);
 void view_note_exec(struct engine *e, unsigned n, uint32_t va, const struct guest_translation *t);
 void view_unmap_entry(struct engine *e, unsigned n, uint32_t va, uint32_t *entry);
 /* Unmap whatever entry covers va. */

@@ -136,9 +136,7 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
         e->same_faults = 0; /* the mapping is really missing: code that is written and run in turn faults here for ever */
     if (e->same_faults)     /* the platform has lost what the view says is mapped (it may: see its own limits) */
         view_forget(e, e->cur, va);
-    view_map(e, e->cur, va, &t, ctx->is_write);
-    if (t.lg2 < 20 && e->cfg.fault_around > 1)
-        view_map_around(e, e->cur, va);
+    view_map_fault(e, e->cur, va, &t, ctx->is_write);
     plat_flush(e->plat);
     return true;
 }

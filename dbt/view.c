@@ -138,8 +138,8 @@ static unsigned oldest_view(const struct engine *e, unsigned except)
 }
 
 /*
- * A view that is likely to be of no use any more: stale (an address space that ends is invalidated as a whole) and not used lately. Taking these first
- * keeps the views that short-lived processes go through few, and their books in the caches.
+ * A view that is likely to be of no use any more: stale (an address space that ends is invalidated as a whole) and not used lately. Taking
+ * these first keeps the views that short-lived processes go through few, and their books in the caches.
  */
 #define LATELY 16u /* changes of view */
 static unsigned stale_view(const struct engine *e)
@@ -364,7 +364,8 @@ void view_map(struct engine *e, unsigned n, uint32_t va, const struct guest_tran
         wmap_remove(e, page, n, va >> 12);
 }
 
-void view_map_around(struct engine *e, unsigned n, uint32_t va)
+/* Map neighbours of va whose translation is as easily had. */
+static void map_around(struct engine *e, unsigned n, uint32_t va)
 {
     struct view *w = &e->view[n];
     uint32_t first = ALIGN_DOWN(va >> 12, e->cfg.fault_around);
@@ -375,6 +376,65 @@ void view_map_around(struct engine *e, unsigned n, uint32_t va)
             continue;
         if (t.lg2 < 20 && (t.rights & GUEST_RIGHT_R) && page_of(e, t.pa) != NONE)
             view_map(e, n, vpn << 12, &t, false);
+    }
+}
+
+static bool is_writable(const struct engine *e, const struct guest_translation *t)
+{
+    return (t->rights & GUEST_RIGHT_W) && !(e->page[page_of(e, t->pa)].flags & RP_CODE);
+}
+
+/* Can the page at vpn, where nothing is shown, be mapped in one piece with a page that is t and lies `distance` pages before it? */
+static bool continues(struct engine *e, const struct view *w, uint32_t vpn, int distance, const struct guest_translation *t)
+{
+    struct guest_translation k;
+
+    return !alias_covers(e, vpn << 12) && guest_walk(e->v, &w->regime, vpn << 12, &k) == 0 && k.lg2 == t->lg2 && k.rights == t->rights &&
+           k.ng == t->ng && page_of(e, k.pa) != NONE && page_of(e, k.pa) == page_of(e, t->pa) + (uint32_t)distance &&
+           is_writable(e, &k) == is_writable(e, t);
+}
+
+/* Map va with the neighbours that continue it in memory. False: it is not a matter of mapping small pages that are not mapped. */
+static bool map_run(struct engine *e, unsigned n, uint32_t va, const struct guest_translation *t, bool write)
+{
+    struct view *w = &e->view[n];
+    unsigned i = l1_index(va);
+    uint32_t vpn = va >> 12, group = ALIGN_DOWN(vpn, e->cfg.fault_around), lo = vpn, hi = vpn + 1;
+
+    if (t->lg2 >= 20 || !(w->l1[i] & VE_LEAF) || *view_entry(e, w, va) != 0)
+        return false;
+    view_own(e, n, t);
+    if (write)
+        page_written(e, page_of(e, t->pa));
+    if (t->lg2 > 12)
+        w->l1[i] |= VE_LARGE;
+    w->large = true;
+    while (lo > group && *view_entry(e, w, (lo - 1) << 12) == 0 && continues(e, w, lo - 1, (int)(lo - 1 - vpn), t))
+        lo--;
+    while (hi < group + e->cfg.fault_around && *view_entry(e, w, hi << 12) == 0 && continues(e, w, hi, (int)(hi - vpn), t))
+        hi++;
+    bool writable = is_writable(e, t);
+    uint32_t page = page_of(e, t->pa) - (vpn - lo);
+    plat_map(e->plat, n, lo << 12, (uint64_t)(hi - lo) * PAGE_SIZE, (uint64_t)page * PAGE_SIZE, writable ? PLAT_R | PLAT_W : PLAT_R);
+    for (; lo < hi; lo++, page++) {
+        *view_entry(e, w, lo << 12) = page << 12 | VE_MAPPED | (writable ? VE_WRITE : 0) | (t->ng ? VE_NG : 0);
+        w->entries++;
+        e->v->stats->pages_mapped++;
+        if (writable)
+            wmap_add(e, page, n, lo);
+    }
+    return true;
+}
+
+void view_map_fault(struct engine *e, unsigned n, uint32_t va, const struct guest_translation *t, bool write)
+{
+    if (e->cfg.fault_around == 1 || t->lg2 >= 20) {
+        view_map(e, n, va, t, write);
+    } else if (!(e->cfg.flags & ENGINE_MAP_RUNS)) {
+        view_map(e, n, va, t, write);
+        map_around(e, n, va);
+    } else if (!map_run(e, n, va, t, write)) {
+        view_map(e, n, va, t, write);
     }
 }
 

@@ -23,6 +23,7 @@ struct vm;
 
 struct accel_ops {
     const char *name;
+    uint32_t engine_flags; /* ENGINE_* the accelerator wants */
     uint32_t fault_around; /* pages mapped at a window fault unless the user says: by what mapping a page costs beside a fault */
     bool posts; /* a request costs so much that device writes are better posted to a thread (post.h) */
     /* Can it run on this machine? 0, or -1 with one sentence in why (no prefix, no newline): what is missing, naming it. Leaves nothing open. */

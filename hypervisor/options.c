@@ -412,7 +412,7 @@ static const struct option_desc table[] = {
     {"max-insns", ARG_VALUE, set_max_insns, "N", "stop after N guest instructions", 0},
     {"code-cache", ARG_VALUE, set_code_cache, "SIZE", "room for translated code [32M]", 0},
     {"views", ARG_VALUE, set_views, "N", "guest address spaces kept mapped, 2 to 1024 [192]", 0},
-    {"fault-around", ARG_VALUE, set_fault_around, "N", "pages mapped at a page fault, a power of two up to 64 [hosted 2, kvm 16]", 0},
+    {"fault-around", ARG_VALUE, set_fault_around, "N", "pages mapped at a page fault, a power of two up to 64 [16]", 0},
     {"help", ARG_NONE, set_help, "", "print this", 0},
     {"h", ARG_NONE, set_help, NULL, NULL, 0},
     {"version", ARG_NONE, set_version, "", "print the version", 0},

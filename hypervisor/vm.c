@@ -253,7 +253,7 @@ static void fill_shared(struct vm *vm, const struct boot_state *boot)
     s->size = sizeof(*s);
     s->stats = stats;
     s->config = (struct engine_config){
-        .flags = o->log_flags | (o->count_insns ? ENGINE_COUNT_INSNS : 0) | (o->stats ? ENGINE_TIME : 0),
+        .flags = o->log_flags | vm->accel->engine_flags | (o->count_insns ? ENGINE_COUNT_INSNS : 0) | (o->stats ? ENGINE_TIME : 0),
         .code_cache_bytes = (uint32_t)o->code_cache,
         .view_count = o->views,
         .fault_around = o->fault_around ? o->fault_around : vm->accel->fault_around,

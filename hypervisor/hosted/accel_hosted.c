@@ -108,7 +108,8 @@ static uint32_t *hosted_poll_word(struct vm *vm) { return (uint32_t *)(uintptr_t
 
 const struct accel_ops accel_hosted = {
     .name = "hosted",
-    .fault_around = 2, /* a page is a system call here */
+    .engine_flags = ENGINE_MAP_RUNS, /* a mapping is a system call */
+    .fault_around = 16,
     .create = hosted_create,
     .run = hosted_run,
     .destroy = hosted_destroy,

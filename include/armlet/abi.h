@@ -72,6 +72,7 @@ struct host_request {
 #define ENGINE_LOG_INT     BIT(4) /* report guest exceptions */
 #define ENGINE_NO_CHAIN    BIT(5) /* debugging: return to the dispatcher after every block */
 #define ENGINE_TIME        BIT(6) /* keep time by kind in the statistics */
+#define ENGINE_MAP_RUNS    BIT(7) /* a mapping costs much, whatever its length: at a fault only neighbours that continue the page in memory are worth it */
 
 struct engine_config {
     uint32_t flags;             /* ENGINE_* */

@@ -189,7 +189,7 @@ static unsigned rnd(unsigned n) { return (unsigned)(random() % n); }
 static void set_page(unsigned vpn)
 {
     bool ng = vpn < VA_PAGES / 2; /* lower half per process, upper half global */
-    struct pte p = {.valid = rnd(4) != 0, .page = rnd(64), .rights = rnd(2) ? 7 : 5, .ng = ng};
+    struct pte p = {.valid = rnd(4) != 0, .page = rnd(2) ? rnd(64) : 64 + vpn % 64, .rights = rnd(2) ? 7 : 5, .ng = ng}; /* scattered, or in order */
 
     for (unsigned s = 0; s < SPACES; s++) /* a section with a page in it has become a table */
         for (unsigned k = 0; k < LEAF_COUNT; k++)
@@ -218,11 +218,12 @@ static void touch(struct engine *e, unsigned vpn)
         return;
     if (alias_covers(e, vpn << 12) && alias_set(e, vpn << 12, &t))
         return;
-    view_map(e, e->cur, vpn << 12, &t, write);
+    if (rnd(2))
+        view_map_fault(e, e->cur, vpn << 12, &t, write);
+    else
+        view_map(e, e->cur, vpn << 12, &t, write);
     assert_true(m.shown[e->cur][vpn] & PLAT_R);
     assert_true(!write || (m.shown[e->cur][vpn] & PLAT_W)); /* else the access would fault for ever */
-    if (t.lg2 < 20 && rnd(2))
-        view_map_around(e, e->cur, vpn << 12);
 }
 
 static struct engine *make_engine(struct vm_shared **out)
@@ -257,6 +258,7 @@ static void random_guests(void **state)
         struct engine *e = make_engine(&s);
         srandom(seed);
         s->ram_va = RAM_VA; /* nothing is read there */
+        e->cfg.flags |= seed % 3 ? ENGINE_MAP_RUNS : 0;
         if (seed % 2)
             alias_choose(e, (VA_PAGES / 2 + rnd(VA_PAGES / 2)) << 12);
         for (unsigned step = 0; step < 1500; step++) {
