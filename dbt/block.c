@@ -100,17 +100,32 @@ void exit_link(struct engine *e, uint32_t x, uint32_t to)
 
 /* --- killing --- */
 
-static void page_list_remove(struct engine *e, uint32_t b, unsigned which)
+static void page_list_add(struct engine *e, uint32_t b, unsigned which)
 {
-    struct ram_page *p = &e->page[e->block[b].page[which]];
-    uint32_t *link = &p->blocks;
+    struct block *k = &e->block[b];
+    uint32_t *head = &e->page[k->page[which]].blocks;
 
-    while (*link != (b << 1 | which))
-        link = &e->block[*link >> 1].page_next[*link & 1];
-    *link = e->block[b].page_next[which];
+    k->page_prev[which] = NONE;
+    k->page_next[which] = *head;
+    if (*head != NONE)
+        e->block[*head >> 1].page_prev[*head & 1] = b << 1 | which;
+    *head = b << 1 | which;
 }
 
-/* Everything but the jump caches. */
+static void page_list_remove(struct engine *e, uint32_t b, unsigned which)
+{
+    const struct block *k = &e->block[b];
+    uint32_t next = k->page_next[which], prev = k->page_prev[which];
+
+    if (prev == NONE)
+        e->page[k->page[which]].blocks = next;
+    else
+        e->block[prev >> 1].page_next[prev & 1] = next;
+    if (next != NONE)
+        e->block[next >> 1].page_prev[next & 1] = prev;
+}
+
+/* Everything but the jump cache and the stack of returns. */
 static void block_detach(struct engine *e, uint32_t b)
 {
     struct block *k = &e->block[b];
@@ -127,7 +142,6 @@ static void block_detach(struct engine *e, uint32_t b)
     for (uint32_t i = 0; i < k->n_exits; i++)
         exit_unlink(e, k->first_exit + i);
     k->live = false;
-    returns_forget(e);
     e->v->stats->blocks_invalidated++;
 }
 
@@ -136,6 +150,7 @@ void block_kill(struct engine *e, uint32_t b)
     uint32_t va = e->block[b].pc;
 
     block_detach(e, b);
+    returns_forget(e);
     struct jump_cache_entry *j = &e->jump_cache[jump_cache_index(va)];
     if (j->va == va)
         j->va = j->tag = ~0u;
@@ -158,6 +173,7 @@ static void region_evict(struct engine *e, unsigned n)
         if (e->block[first + i].live)
             block_detach(e, first + i);
     jump_cache_flush(e);
+    returns_forget(e);
     r->code = r->start;
     r->n_blocks = r->n_exits = r->n_faults = 0;
     e->v->stats->cache_evictions++;
@@ -191,12 +207,9 @@ uint32_t block_insert(struct engine *e, struct region *r, const struct block *ke
     k->live = true;
     k->hash_next = *slot;
     *slot = b;
-    for (unsigned w = 0; w < 2; w++) {
-        if (k->page[w] == NONE)
-            continue;
-        k->page_next[w] = e->page[k->page[w]].blocks;
-        e->page[k->page[w]].blocks = b << 1 | w;
-    }
+    for (unsigned w = 0; w < 2; w++)
+        if (k->page[w] != NONE)
+            page_list_add(e, b, w);
 
     k->first_exit = n * e->exits_per_region + r->n_exits;
     k->n_exits = hc->n_exits;

@@ -33,7 +33,8 @@ struct block {
     uint32_t in;              /* first exit linked to this block */
     uint32_t hash_next;
     uint32_t page[2];         /* RAM pages the code stands in; page[1] = NONE unless the instruction straddles */
-    uint32_t page_next[2];    /* list of the page's blocks: block << 1 | which */
+    uint32_t page_next[2];    /* list of the page's blocks: block << 1 | which; */
+    uint32_t page_prev[2];    /* both ways: a library mapped at many addresses has many blocks in a page */
     bool live;
 };
 
