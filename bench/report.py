@@ -1,6 +1,7 @@
 """What bench/compare's data say: medians, ratios, geometric means; as Markdown and as one HTML page with SVG bar charts."""
 
 import math
+import re
 import statistics
 
 from workloads import GROUPS
@@ -166,6 +167,27 @@ def chart(data, group, base="qemu"):
         y += 8
     out.append("</svg>")
     return "\n".join(out)
+
+
+def svg(data):
+    """The charts of all classes one below the other, as a file of their own."""
+    parts, y, width = [], 0, 0
+    for group, title in GROUPS.items():
+        drawing = chart(data, group)
+        if not drawing:
+            continue
+        w, h = (int(n) for n in re.search(r'viewBox="0 0 (\d+) (\d+)"', drawing).groups())
+        parts.append(f'<text x="4" y="{y + 18}" font-weight="bold">{escape(title)}</text>')
+        parts.append(drawing.replace("<svg ", f'<svg y="{y + 26}" height="{h}" ', 1).replace('width="100%"', f'width="{w}"', 1))
+        y, width = y + h + 40, max(width, w)
+    legend, x = [], 110
+    for m in data["machines"]:
+        if m != "qemu":
+            name = "armlet -accel " + m if m != "native" else "native x86-64"
+            legend.append(f'<rect x="{x}" y="{y}" width="12" height="12" fill="{COLOURS[m]}"/><text x="{x + 18}" y="{y + 11}">{name}</text>')
+            x += 190
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y + 20}" font-family="sans-serif" font-size="12">'
+            f'<title>times faster than qemu-system-arm</title><rect width="{width}" height="{y + 20}" fill="#fff"/>\n' + "\n".join(parts + legend) + "\n</svg>\n")
 
 
 def html(data):
