@@ -7,9 +7,9 @@
  * with a check for the group, behind which it finds the RAM page's address in vcpu.alias[] (arch/x86/mem.c). TLB maintenance sets and
  * clears the slots, and nothing is mapped.
  *
- * A set slot means: in the current view the page is a small one, readable and writable, global, and holds no translated code. Whoever changes one
- * of these drops or refreshes slots; an empty slot is always right: the access goes to the window, faults, and fault.c fills the slot or
- * maps the page.
+ * A set slot means: in the current view the page is a small one, readable and writable, global, and holds no translated code. Whoever
+ * changes one of these drops or refreshes slots; an empty slot is always right: the access goes to the window, faults, and fault.c fills
+ * the slot or maps the page.
  */
 #include <dbt/engine_impl.h>
 

@@ -65,6 +65,32 @@ static bool retranslate(struct engine *e, struct host_fault_ctx *ctx, uint32_t b
     return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
 }
 
+/*
+ * A fault at a page among the aliases (alias.c) that the tables allow. True: the instruction is to be executed again, its context leads
+ * there. False: map the page, which is right for every access, if dear: one across pages, one the table does not serve, an exclusive.
+ */
+static bool serve_alias(struct engine *e, struct host_fault_ctx *ctx, uint32_t b, const struct host_fault_point *p, uint32_t va,
+                        const struct guest_translation *t)
+{
+    const struct block *k = &e->block[b];
+    bool was_set = alias_has(e, va, t);
+
+    if (!alias_set(e, va, t))
+        return false;
+    if (!p->alias) {
+        if (slow_pc_kind(e, k->pa + (p->pc & ~1u) - (k->pc & ~1u)) == ACCESS_PLAIN)
+            return retranslate(e, ctx, b, p, ACCESS_ALIAS);
+        if (k->live) /* made before the instruction was known to need the table, or it cannot have it */
+            block_kill(e, b);
+        return false;
+    }
+    if (was_set) /* the code has found it, and cannot use it */
+        return false;
+    e->last_fault_rip = 0; /* a page may come and go here for ever */
+    host_restore_state(e->v, ctx, p);
+    return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
+}
+
 /* Does the block go back to its beginning? */
 static bool loops(const struct engine *e, uint32_t b)
 {
@@ -116,16 +142,8 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
     if (remapped_often(e, va) && !e->alias_on && !t.ng)
         alias_choose(e, va);
     if (alias_covers(e, va)) {
-        bool was_set = alias_has(e, va, &t);
-        if (alias_set(e, va, &t)) {
-            if (!p->alias)
-                return retranslate(e, ctx, b, p, ACCESS_ALIAS);
-            if (!was_set) {
-                host_restore_state(v, ctx, p);
-                return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
-            }
-            /* The code has looked there and found it: the access crosses pages, and is made in the window. */
-        }
+        if (serve_alias(e, ctx, b, p, va, &t))
+            return true;
     } else if (remapped_often(e, va)) {
         if (!loops(e, b))
             return retranslate(e, ctx, b, p, ACCESS_SLOW);

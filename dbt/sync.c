@@ -183,9 +183,14 @@ static void sync_va(struct engine *e, unsigned n, uint32_t va, int asid)
 
     if (!w->used || w->stale)
         return;
+    uint32_t before = *view_entry(e, w, va);
+    bool small_global = (w->l1[va >> 20] & VE_LEAF) && before && !(before & VE_NG);
     if (n == e->cur || w->owned) {
-        if (sync_larger(e, n, va))
+        if (sync_larger(e, n, va)) {
+            if (n == e->cur && small_global && !*view_entry(e, w, va))
+                note_remap(e, va);
             return;
+        }
     } else if (w->giant || w->l1[va >> 20] & VE_LARGE) {
         w->stale = true; /* re-walked when used, by the tables it is used with then */
         return;
@@ -199,9 +204,8 @@ static void sync_va(struct engine *e, unsigned n, uint32_t va, int asid)
         return;
     bool leaf = w->l1[va >> 20] & VE_LEAF, live = n == e->cur || w->owned;
     if (leaf && live) {
-        bool global = !(*entry & VE_NG);
         sync_page(e, n, va, entry);
-        if (n == e->cur && !*entry && global)
+        if (n == e->cur && small_global && !*entry)
             note_remap(e, va);
     } else if (leaf) {
         view_unmap_entry(e, n, va, entry);

@@ -339,9 +339,10 @@ void view_map(struct engine *e, unsigned n, uint32_t va, const struct guest_tran
     }
 
     need_leaf(e, n, i);
-    if (t->lg2 > 12)
+    if (t->lg2 > 12) {
         w->l1[i] |= VE_LARGE;
-    w->large = true;
+        w->large = true;
+    }
     uint32_t *entry = view_entry(e, w, va);
     bool writable = (t->rights & GUEST_RIGHT_W) && !(e->page[page].flags & RP_CODE);
     unsigned rights = writable ? PLAT_R | PLAT_W : PLAT_R;
@@ -406,9 +407,10 @@ static bool map_run(struct engine *e, unsigned n, uint32_t va, const struct gues
     view_own(e, n, t);
     if (write)
         page_written(e, page_of(e, t->pa));
-    if (t->lg2 > 12)
+    if (t->lg2 > 12) {
         w->l1[i] |= VE_LARGE;
-    w->large = true;
+        w->large = true;
+    }
     while (lo > group && *view_entry(e, w, (lo - 1) << 12) == 0 && continues(e, w, lo - 1, (int)(lo - 1 - vpn), t))
         lo--;
     while (hi < group + e->cfg.fault_around && *view_entry(e, w, hi << 12) == 0 && continues(e, w, hi, (int)(hi - vpn), t))
@@ -452,9 +454,10 @@ void view_note_exec(struct engine *e, unsigned n, uint32_t va, const struct gues
         return;
     }
     need_leaf(e, n, i);
-    if (t->lg2 > 12)
+    if (t->lg2 > 12) {
         w->l1[i] |= VE_LARGE;
-    w->large = true;
+        w->large = true;
+    }
     uint32_t *entry = view_entry(e, w, va);
     if (*entry && *entry >> 12 != page)
         view_unmap_entry(e, n, va, entry);
