@@ -18,6 +18,7 @@ void blocks_init(struct engine *e)
         r->code_end = r->start + each;
     }
     memset(e->hash, 0xff, (e->hash_mask + 1) * sizeof(*e->hash));
+    copies_init(e);
 }
 
 uint32_t code_sum(const uint8_t *p, uint32_t n)
@@ -175,7 +176,7 @@ static void region_evict(struct engine *e, unsigned n)
     jump_cache_flush(e);
     returns_forget(e);
     r->code = r->start;
-    r->n_blocks = r->n_exits = r->n_faults = 0;
+    r->n_blocks = r->n_exits = r->n_faults = r->n_moves = 0;
     e->v->stats->cache_evictions++;
 }
 
@@ -231,6 +232,13 @@ uint32_t block_insert(struct engine *e, struct region *r, const struct block *ke
     k->n_faults = hc->n_faults;
     memcpy(&e->fault[k->first_fault], hc->fault, hc->n_faults * sizeof(hc->fault[0]));
     r->n_faults += hc->n_faults;
+
+    k->first_move = n * e->moves_per_region + r->n_moves;
+    k->movable = !hc->fixed && k->page[1] == NONE && e->moves_per_region - r->n_moves >= hc->n_moves;
+    k->n_moves = k->movable ? hc->n_moves : 0;
+    memcpy(&e->move[k->first_move], hc->move, k->n_moves * sizeof(hc->move[0]));
+    r->n_moves += k->n_moves;
+    copy_offer(e, b);
 
     r->code = ALIGN_UP(r->code + hc->size, 16u);
     return b;

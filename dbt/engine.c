@@ -26,6 +26,8 @@ static uint32_t leaf_count(const struct engine_config *c) { return 2048 + 96 * c
 static uint32_t blocks_per_region(uint32_t code_bytes) { return code_bytes / REGION_COUNT / 128 + 16; }
 static uint32_t exits_per_region(uint32_t code_bytes) { return code_bytes / REGION_COUNT / 40 + 2 * HOST_MAX_EXITS; }
 static uint32_t faults_per_region(uint32_t code_bytes) { return code_bytes / REGION_COUNT / 20 + 2 * HOST_MAX_FAULTS; }
+/* And words to change in copies: blocks for which none are left are not copied. */
+static uint32_t moves_per_region(uint32_t code_bytes) { return code_bytes / REGION_COUNT / 24 + 2 * HOST_MAX_MOVES; }
 
 static uint32_t hash_size(uint32_t code_bytes)
 {
@@ -41,8 +43,9 @@ uint64_t engine_heap_size(const struct engine_config *c, uint64_t ram_size)
 
     return sizeof(struct engine) + guest_vcpu_size() + sizeof(struct ir_block) + sizeof(struct host_code) +
            REGION_COUNT * ((uint64_t)blocks_per_region((uint32_t)code) * sizeof(struct block) + (uint64_t)exits_per_region((uint32_t)code) * sizeof(struct exit) +
-                           (uint64_t)faults_per_region((uint32_t)code) * sizeof(struct host_fault_point)) +
-           hash_size((uint32_t)code) * sizeof(uint32_t) + pages * sizeof(struct ram_page) + mib * (sizeof(uint32_t) + sizeof(uint16_t)) +
+                           (uint64_t)faults_per_region((uint32_t)code) * sizeof(struct host_fault_point) +
+                           (uint64_t)moves_per_region((uint32_t)code) * sizeof(struct host_move)) +
+           2 * hash_size((uint32_t)code) * sizeof(uint32_t) + pages * sizeof(struct ram_page) + mib * (sizeof(uint32_t) + sizeof(uint16_t)) +
            JUMP_CACHE_SIZE * sizeof(struct jump_cache_entry) + c->view_count * sizeof(struct view) + (uint64_t)leaf_count(c) * sizeof(struct leaf) + 64 * 64;
 }
 
@@ -54,13 +57,15 @@ static bool allocate(struct engine *e)
     e->blocks_per_region = blocks_per_region(code);
     e->exits_per_region = exits_per_region(code);
     e->faults_per_region = faults_per_region(code);
+    e->moves_per_region = moves_per_region(code);
     e->hash_mask = hash_size(code) - 1;
     e->n_leaves = leaf_count(&e->cfg);
     return (e->v = take(e, guest_vcpu_size())) && (e->ir = take(e, sizeof(*e->ir))) && (e->hc = take(e, sizeof(*e->hc))) &&
            (e->block = take(e, (uint64_t)REGION_COUNT * e->blocks_per_region * sizeof(*e->block))) &&
            (e->exit = take(e, (uint64_t)REGION_COUNT * e->exits_per_region * sizeof(*e->exit))) &&
            (e->fault = take(e, (uint64_t)REGION_COUNT * e->faults_per_region * sizeof(*e->fault))) &&
-           (e->hash = take(e, (e->hash_mask + 1ull) * sizeof(*e->hash))) && (e->page = take(e, (uint64_t)e->n_pages * sizeof(*e->page))) &&
+           (e->move = take(e, (uint64_t)REGION_COUNT * e->moves_per_region * sizeof(*e->move))) &&
+           (e->hash = take(e, (e->hash_mask + 1ull) * sizeof(*e->hash))) && (e->origin = take(e, (e->hash_mask + 1ull) * sizeof(*e->origin))) && (e->page = take(e, (uint64_t)e->n_pages * sizeof(*e->page))) &&
            (e->section_head = take(e, mib * sizeof(*e->section_head))) && (e->code_pages = take(e, mib * sizeof(*e->code_pages))) &&
            (e->jump_cache = take(e, JUMP_CACHE_SIZE * sizeof(*e->jump_cache))) &&
            (e->view = take(e, (uint64_t)e->n_views * sizeof(*e->view))) && (e->leaf = take(e, (uint64_t)e->n_leaves * sizeof(*e->leaf)));
@@ -275,6 +280,8 @@ static uint32_t find_block(struct engine *e)
         return NONE;
     uint64_t page1 = va % PAGE_SIZE == PAGE_SIZE - 2 ? following_page(e, va) : 0;
     uint32_t b = block_find(e, pa, pc, flags, page1 ? page_of(e, page1) : NONE);
+    if (b == NONE && !page1)
+        b = block_copy(e, pc, flags, pa);
     if (b == NONE)
         b = block_translate(e, pc, flags, pa, page1);
     if (e->block[b].live && !(e->cfg.flags & ENGINE_NO_CHAIN))

@@ -30,12 +30,14 @@ struct block {
     uint32_t loop_head;       /* where its own `loop` exits enter: likewise */
     uint32_t first_exit, n_exits;
     uint32_t first_fault, n_faults;
+    uint32_t first_move, n_moves;
     uint32_t in;              /* first exit linked to this block */
     uint32_t hash_next;
     uint32_t page[2];         /* RAM pages the code stands in; page[1] = NONE unless the instruction straddles */
     uint32_t page_next[2];    /* list of the page's blocks: block << 1 | which; */
     uint32_t page_prev[2];    /* both ways: a library mapped at many addresses has many blocks in a page */
     bool live;
+    bool movable;             /* can be copied for another pc: copy.c */
 };
 
 struct exit {
@@ -49,7 +51,7 @@ struct exit {
 struct region {
     uint32_t code, code_end;    /* offsets; code = next free byte */
     uint32_t start;
-    uint32_t n_blocks, n_exits, n_faults;
+    uint32_t n_blocks, n_exits, n_faults, n_moves;
 };
 
 /* --- RAM pages --- */
@@ -135,12 +137,14 @@ struct engine {
     struct host_trampolines tramp;
     struct region region[REGION_COUNT];
     unsigned cur_region;
-    uint32_t blocks_per_region, exits_per_region, faults_per_region;
+    uint32_t blocks_per_region, exits_per_region, faults_per_region, moves_per_region;
     struct block *block;
     struct exit *exit;
     struct host_fault_point *fault;
+    struct host_move *move;
     uint32_t *hash;
-    uint32_t hash_mask;
+    uint32_t *origin; /* by physical address: a block to copy when the page is somewhere else, see copy.c */
+    uint32_t hash_mask; /* of both */
     struct ir_block *ir;
     struct host_code *hc;
 
@@ -227,6 +231,12 @@ uint32_t code_sum(const uint8_t *p, uint32_t n);
 
 /* translate.c */
 uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t pa, uint64_t page1_pa);
+
+/* copy.c */
+void copies_init(struct engine *e);
+void copy_offer(struct engine *e, uint32_t b); /* block b may be copied */
+/* The block for pc, made by copying one of the same code at another address; NONE if there is none to copy. */
+uint32_t block_copy(struct engine *e, uint32_t pc, uint32_t flags, uint32_t pa);
 
 /* page.c */
 void pages_init(struct engine *e);

@@ -46,12 +46,28 @@ struct host_fault_point {   /* an instruction that may fault */
     uint16_t unexecuted;    /* guest instructions of the block that follow this one; given back by host_restore_state() when counting */
 };
 
+/* What has to be changed in a copy of a block's code: 32-bit words. */
+enum host_move_kind {
+    HOST_MOVE_PC,   /* a guest address */
+    HOST_MOVE_OUT,  /* a displacement to somewhere outside the block */
+    HOST_MOVE_EXIT, /* the number of an exit */
+};
+#define HOST_MAX_MOVES 512
+
+struct host_move {
+    uint16_t at;  /* offset in the code */
+    uint8_t kind; /* enum host_move_kind */
+};
+
 struct host_code {
     uint32_t size;
+    bool fixed;             /* depends on its address in other ways, or in too many places, too: not to be copied */
+    uint32_t n_moves;
     uint32_t loop_head;     /* code offset where `loop` exits enter the block */
     uint32_t n_exits, n_faults;
     struct host_exit exit[HOST_MAX_EXITS];
     struct host_fault_point fault[HOST_MAX_FAULTS];
+    struct host_move move[HOST_MAX_MOVES];
 };
 
 struct host_compile_opts {
@@ -85,6 +101,14 @@ int host_compile(const struct ir_block *b, const struct host_trampolines *t, uin
 /* (Un)link an exit: make the displacement at `patch_rw` (which executes at patch_rx) lead to host address `to`. */
 void host_patch_jump(uint8_t *patch_rw, uint64_t patch_rx, uint64_t to);
 void host_patch_guard(uint8_t *guard_rw, uint64_t itlb_value);
+
+/*
+ * The code at `rw` is a copy of a block's: `pc_by` further on in guest memory, `code_by` in host memory, its exits' numbers `exit_by` higher. What
+ * belongs to exits that are linked, and guards, are the caller's.
+ */
+void host_move_code(uint8_t *rw, const struct host_move *moves, uint32_t n, uint32_t pc_by, uint32_t code_by, uint32_t exit_by);
+/* A guard as compiled for an exit to `target`: it fails. */
+void host_reset_guard(uint8_t *guard_rw, uint32_t target);
 
 /* Run translated code at `code` until it exits; returns vcpu.exit_reason. */
 uint32_t host_enter(struct vcpu *v, const struct host_trampolines *t, uint64_t cache_rx, uint64_t code);

@@ -160,6 +160,12 @@ enum ir_lanes {
     IR_LANES_COUNT
 };
 
+/*
+ * Blocks move. The code of a page that is mapped at several addresses is compiled once and copied (dbt/copy.c), so whatever depends on the
+ * address it was compiled for has to be marked: `moves` in a MOV or SEL of such an address, and in a memory access whose imm counts from the
+ * pc. The targets of exits and the pc of INSN always move. Nothing but these, and sums of them with constants, may depend on more of the
+ * block's address than its place in the page.
+ */
 typedef uint32_t (*ir_helper)(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);
 
 struct ir_insn {
@@ -167,7 +173,8 @@ struct ir_insn {
     uint8_t fset;  /* IR_NZCV bits this op defines */
     uint8_t cc;    /* enum ir_cc, where the op has one */
     uint8_t shift; /* enum ir_shift */
-    uint8_t shamt;
+    uint8_t shamt : 7;
+    uint8_t moves : 1; /* imm is an address in, or counted from, the block: see below */
     uint8_t resume; /* of guest memory accesses: flags that must hold at a fault, see below */
     uint16_t mem;
     uint16_t d, d2, a, b;

@@ -16,6 +16,7 @@ static const struct row {
 } rows[] = {
     {SIZE_MAX, "translation"},
     STAT(blocks_translated, "blocks translated"),
+    STAT(blocks_copied, "blocks copied from another address"),
     STAT(insns_translated, "guest instructions translated"),
     STAT(host_code_bytes, "bytes of host code"),
     STAT(blocks_invalidated, "blocks invalidated"),

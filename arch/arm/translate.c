@@ -52,10 +52,22 @@ struct ir_insn *tr_mov_imm(struct arm_translator *t, uint16_t d, uint32_t imm)
     return tr_alu_imm(t, IR_OP_MOV, d, IR_NONE, imm);
 }
 
+void tr_mov_address(struct arm_translator *t, uint16_t d, uint32_t va)
+{
+    tr_mov_imm(t, d, va)->moves = true;
+}
+
 uint16_t tr_const(struct arm_translator *t, uint32_t imm)
 {
     uint16_t d = ir_temp(t->b);
     tr_mov_imm(t, d, imm);
+    return d;
+}
+
+uint16_t tr_address(struct arm_translator *t, uint32_t va)
+{
+    uint16_t d = ir_temp(t->b);
+    tr_mov_address(t, d, va);
     return d;
 }
 
@@ -74,7 +86,7 @@ uint16_t tr_reg(struct arm_translator *t, unsigned r)
 {
     if (r < 15)
         return (uint16_t)r;
-    return tr_const(t, t->pc + (t->thumb ? 4 : 8));
+    return tr_address(t, t->pc + (t->thumb ? 4 : 8));
 }
 
 uint32_t tr_pc_literal(const struct arm_translator *t)
@@ -112,7 +124,7 @@ void tr_align(struct arm_translator *t, uint16_t a, uint32_t imm, unsigned size,
     if (a == IR_NONE) {
         if ((imm & (size - 1)) == 0)
             return;
-        a = tr_const(t, imm);
+        a = tr_address(t, imm);
         imm = 0;
     }
     if (size <= 4 && a < 15 && t->aligned & BIT(a) && (imm & (size - 1)) == 0)
@@ -129,6 +141,7 @@ struct ir_insn *tr_access(struct arm_translator *t, enum ir_op op, uint16_t d, u
     struct ir_insn *x = tr_alu(t, op, d, a, b);
     x->shamt = (uint8_t)shamt;
     x->imm = imm;
+    x->moves = a == IR_NONE; /* a literal */
     x->mem = mem;
     return x;
 }
@@ -419,7 +432,7 @@ static void abort_second_half(struct arm_translator *t)
     struct guest_translation translation;
     guest_current_regime(&t->cpu->v, &regime);
     int code = guest_walk(&t->cpu->v, &regime, va, &translation);
-    tr_call(t, arm_helper_prefetch_abort, IR_NONE, tr_const(t, va), IR_NONE, (uint32_t)code, 0, CALL_STATE | IR_CALL_NORETURN);
+    tr_call(t, arm_helper_prefetch_abort, IR_NONE, tr_address(t, va), IR_NONE, (uint32_t)code, 0, CALL_STATE | IR_CALL_NORETURN);
     t->ended = true;
 }
 
@@ -547,7 +560,7 @@ void guest_translate(struct vcpu *v, const struct guest_translate_in *in, struct
     if (!t.thumb && t.pc & 2) { /* after an UNPREDICTABLE branch to a halfword address */
         begin_insn(&t);
         b->size = 2;
-        tr_call(&t, arm_helper_misaligned_pc, IR_NONE, tr_const(&t, t.pc), IR_NONE, 0, 0, CALL_STATE | IR_CALL_NORETURN);
+        tr_call(&t, arm_helper_misaligned_pc, IR_NONE, tr_address(&t, t.pc), IR_NONE, 0, 0, CALL_STATE | IR_CALL_NORETURN);
         return;
     }
     translate_block(&t);

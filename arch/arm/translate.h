@@ -48,6 +48,7 @@ struct ir_insn *tr_alu(struct arm_translator *t, enum ir_op op, uint16_t d, uint
 struct ir_insn *tr_alu_imm(struct arm_translator *t, enum ir_op op, uint16_t d, uint16_t a, uint32_t imm);
 struct ir_insn *tr_mov(struct arm_translator *t, uint16_t d, uint16_t b);
 struct ir_insn *tr_mov_imm(struct arm_translator *t, uint16_t d, uint32_t imm);
+void tr_mov_address(struct arm_translator *t, uint16_t d, uint32_t va); /* the same for an address counted from the pc */
 struct ir_insn *tr_load(struct arm_translator *t, uint16_t d, uint16_t base, uint32_t imm, uint16_t mem);
 struct ir_insn *tr_store(struct arm_translator *t, uint16_t v, uint16_t base, uint32_t imm, uint16_t mem);
 struct ir_insn *tr_call(struct arm_translator *t, ir_helper fn, uint16_t d, uint16_t a, uint16_t b, uint32_t imm, uint32_t imm2, unsigned call_flags);

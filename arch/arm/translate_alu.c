@@ -132,7 +132,7 @@ void tr_dp_imm(struct arm_translator *t, const struct arm_insn *i)
         o = i->thumb ? expand_thumb(imm) : expand_a32(imm);
     if (n == 15 && !set && d != 15 && (op == DP_ADD || op == DP_SUB)) { /* ADR */
         uint32_t pc = i->thumb ? tr_pc_literal(t) : tr_pc_value(i);
-        tr_mov_imm(t, (uint16_t)d, op == DP_ADD ? pc + o.imm : pc - o.imm);
+        tr_mov_address(t, (uint16_t)d, op == DP_ADD ? pc + o.imm : pc - o.imm);
         return;
     }
     data_processing(t, i, op, set, d, n, &o);
@@ -205,7 +205,7 @@ void tr_movt(struct arm_translator *t, const struct arm_insn *i)
     }
     /* After MOVW of the same register, the usual pair, the whole value is known. The previous instruction is before this one's INSN. */
     struct ir_insn *before = t->b->n >= 2 ? &t->b->insn[t->b->n - 2] : NULL;
-    if (before && before->op == IR_OP_MOV && before->d == d && before->b == IR_NONE && before->fset == 0) {
+    if (before && before->op == IR_OP_MOV && before->d == d && before->b == IR_NONE && before->fset == 0 && !before->moves) {
         uint32_t low = before->imm & 0xffff;
         if (t->cond == IR_AL)
             *before = (struct ir_insn){.op = IR_OP_NOP, .d = IR_NONE, .d2 = IR_NONE, .a = IR_NONE, .b = IR_NONE};
@@ -222,7 +222,7 @@ void tr_adr(struct arm_translator *t, const struct arm_insn *i)
     if (ARM_F(i, 'd') == 15)
         tr_undef(t, i);
     else
-        tr_mov_imm(t, (uint16_t)ARM_F(i, 'd'), i->row->arg & DP_NEG ? pc - off : pc + off);
+        tr_mov_address(t, (uint16_t)ARM_F(i, 'd'), i->row->arg & DP_NEG ? pc - off : pc + off);
 }
 
 /* True, after raising Undefined, when one of three registers is 15. */

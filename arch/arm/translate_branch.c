@@ -52,7 +52,7 @@ void tr_cbz(struct arm_translator *t, const struct arm_insn *i)
 
 static void link(struct arm_translator *t, const struct arm_insn *i)
 {
-    tr_mov_imm(t, 14, (i->pc + i->size) | t->thumb);
+    tr_mov_address(t, 14, (i->pc + i->size) | t->thumb);
 }
 
 void tr_bl(struct arm_translator *t, const struct arm_insn *i)
@@ -116,7 +116,7 @@ void tr_tbb(struct arm_translator *t, const struct arm_insn *i)
         tr_access(t, IR_OP_LD, entry, base, (uint16_t)m, half, 0, mem);
     }
     tr_set_shift(tr_mov(t, target, entry), IR_LSL, 1);
-    tr_alu_imm(t, IR_OP_ADD, target, target, tr_pc_value(i) | 1);
+    tr_alu(t, IR_OP_ADD, target, target, tr_address(t, tr_pc_value(i) | 1));
     tr_exit_ind(t, target, 0);
 }
 

@@ -66,6 +66,7 @@ arm_translate_fn_decl tr_mcr, tr_mrc, tr_mcrr, tr_mrrc, tr_ldc;
 
 struct ir_insn *tr_emit(struct arm_translator *t, enum ir_op op);
 uint16_t tr_const(struct arm_translator *t, uint32_t imm); /* a temp that holds imm */
+uint16_t tr_address(struct arm_translator *t, uint32_t va); /* one that holds an address counted from the pc */
 /* Exits; target addresses have bit 0 = Thumb. */
 void tr_exit(struct arm_translator *t, uint32_t target);
 void tr_exit_call(struct arm_translator *t, uint32_t target);                         /* of a call that returns to the next instruction */

@@ -387,7 +387,7 @@ void tr_ldc(struct arm_translator *t, const struct arm_insn *i)
     }
     if (!add)
         off = -off;
-    uint16_t v = ir_temp(t->b), base = n == 15 ? tr_const(t, tr_pc_literal(t)) : (uint16_t)n;
+    uint16_t v = ir_temp(t->b), base = n == 15 ? tr_address(t, tr_pc_literal(t)) : (uint16_t)n;
     uint32_t at = before ? off : 0; /* P = 0, W = 0 is the unindexed form */
     tr_align(t, base, at, 4, store);
     if (store) {

@@ -17,6 +17,7 @@ static struct ir_insn *access_state(struct arm_translator *t, enum ir_op op, uns
     struct ir_insn *x = tr_emit(t, op);
     x->a = base;
     x->imm = imm;
+    x->moves = base == IR_NONE; /* a literal */
     x->imm2 = off;
     /* Alignment is by element and has been checked; bytes are put in order by the caller. */
     x->mem = (uint16_t)((tr_mem(t, bytes) & ~(IR_MEM_SIZE | IR_MEM_BE | IR_MEM_ALIGN)) | bytes);

@@ -455,7 +455,7 @@ static void move_imm(struct be *be, const struct ir_insn *i, uint32_t imm)
     carry_of_imm(be, i);
     if (!nz) {
         if (i->d != IR_NONE)
-            def_imm(be, i->d, imm);
+            def_constant(be, i->d, (struct constant){imm, i->moves});
         return;
     }
     flags_clobber(be);

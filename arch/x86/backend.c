@@ -105,6 +105,17 @@ static bool is_dead(const struct ir_insn *i)
     return i->d == IR_NONE && !i->fset && i->op >= IR_OP_ADD && i->op <= IR_OP_MUL;
 }
 
+void move_note(struct be *be, uint32_t at, enum host_move_kind kind)
+{
+    struct host_code *out = be->out;
+
+    if (out->n_moves == HOST_MAX_MOVES || at > UINT16_MAX) {
+        out->fixed = true;
+        return;
+    }
+    out->move[out->n_moves++] = (struct host_move){(uint16_t)at, (uint8_t)kind};
+}
+
 static void scan(struct be *be)
 {
     const struct ir_block *b = be->b;
@@ -188,7 +199,8 @@ static void begin(struct be *be, uint8_t *rw, uint32_t cap)
     be->n_branches = be->n_cold = be->n_copies = be->n_executed = 0;
     be->pc = be->b->pc;
     be->restart = 0;
-    be->out->n_exits = be->out->n_faults = be->out->size = 0;
+    be->out->n_exits = be->out->n_faults = be->out->n_moves = be->out->size = 0;
+    be->out->fixed = false;
 }
 
 int host_compile(const struct ir_block *b, const struct host_trampolines *t, uint64_t cache_rx, uint8_t *rw, uint64_t rx, uint32_t cap,

@@ -118,7 +118,8 @@ struct be {
     struct temp temp[IR_MAX_TEMPS];
 
     uint32_t known[(IR_TEMP0 + IR_MAX_TEMPS + 31) / 32]; /* bit v: value v is the constant ... */
-    uint32_t constant[IR_TEMP0 + IR_MAX_TEMPS];          /* ... that stands here */
+    uint32_t constant[IR_TEMP0 + IR_MAX_TEMPS];          /* ... that stands here; */
+    uint32_t moving[(IR_TEMP0 + IR_MAX_TEMPS + 31) / 32]; /* bit v: it is an address that moves with the block */
 
     uint16_t label_pos[IR_MAX_LABELS];
     uint32_t n_branches;
@@ -141,6 +142,12 @@ struct opnd {
     struct x86_mem m;
 };
 
+/* A number known at compile time; `moves`: an address that is another one in copies of the block. */
+struct constant {
+    uint32_t value;
+    bool moves;
+};
+
 /* --- values.c: where values are -------------------------------------------------------------------------------- */
 void values_init(struct be *be);
 unsigned value_reg(struct be *be, uint16_t v);               /* register that holds v, X86_NOREG if none does */
@@ -158,7 +165,7 @@ void scratch_unlock(struct be *be, unsigned reg);
 unsigned def_begin(struct be *be, uint16_t d);            /* register to compute d in: must not be a source still needed */
 unsigned def_from(struct be *be, uint16_t d, uint16_t a); /* the same, holding a's value already; a's own register if it may go */
 void def_end(struct be *be, uint16_t d, unsigned reg);    /* d's value is in reg */
-void def_imm(struct be *be, uint16_t d, uint32_t imm);    /* d = imm */
+void def_constant(struct be *be, uint16_t d, struct constant c); /* d = c */
 bool value_is_mem(const struct be *be, uint16_t v);       /* a memory global without a register copy */
 struct x86_mem global_mem(uint16_t v);
 void value_changed_in_memory(struct be *be, uint16_t v); /* vcpu.gpr[v] was changed in place: forget copies */
@@ -169,7 +176,8 @@ void value_forget_register(struct be *be, uint16_t v); /* v is about to be redef
 
 /* --- fold.c: constants ------------------------------------------------------------------------------------------------- */
 void constants_forget_all(struct be *be);
-bool constant_of(const struct be *be, uint16_t v, uint32_t *value); /* is v known, and what is it? */
+bool constant_of(const struct be *be, uint16_t v, uint32_t *value); /* is v known, wherever the block is, and what is it? */
+bool constant_here(const struct be *be, uint16_t v, struct constant *c); /* is v known, and what is it where the block is now? */
 /* Fold constants into `i`, a copy of the instruction at hand. False: no code is needed for it. */
 bool constants_apply(struct be *be, struct ir_insn *i);
 /* After its code: note what it changed. */
@@ -273,6 +281,11 @@ void lower_guard(struct be *be, const struct ir_insn *i);
 void lower_exit_raised(struct be *be, const struct ir_insn *i);
 
 void alias_emit(struct be *be, const struct cold *c); /* code of a COLD_ALIAS */
+
+/* The 32-bit word at offset `at` has to be changed in copies of the code. */
+void move_note(struct be *be, uint32_t at, enum host_move_kind kind);
+/* reg = c */
+void constant_load(struct be *be, unsigned reg, struct constant c);
 
 /* Record that the host instruction at the current position may fault on a guest access. */
 void fault_point(struct be *be);

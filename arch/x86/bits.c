@@ -120,7 +120,8 @@ void lower_extend(struct be *be, const struct ir_insn *i)
 
     if (i->b == IR_NONE) {
         uint32_t v = i->imm;
-        def_imm(be, i->d, size == 1 ? (is_signed ? (uint32_t)(int8_t)v : (uint8_t)v) : is_signed ? (uint32_t)(int16_t)v : (uint16_t)v);
+        uint32_t r = size == 1 ? (is_signed ? (uint32_t)(int8_t)v : (uint8_t)v) : is_signed ? (uint32_t)(int16_t)v : (uint16_t)v;
+        def_constant(be, i->d, (struct constant){.value = r});
         return;
     }
     struct opnd o = flex_opnd(be, i, false);

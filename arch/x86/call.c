@@ -11,10 +11,12 @@ void store_pc(struct be *be, uint32_t pc, uint32_t restart)
     struct x86_emitter *e = &be->e;
 
     _Static_assert(offsetof(struct vcpu, restart) == offsetof(struct vcpu, pc) + 4, "stored together");
-    if (restart == 0 && (int32_t)pc >= 0) {
+    if (restart == 0 && (int32_t)pc >= 0) { /* so at any address a copy may have: those have the same bit 31 */
         x86_mov_mi(e, 8, x86_state(VCPU_OFF(pc)), (int32_t)pc);
+        move_note(be, x86_offset(e) - 4, HOST_MOVE_PC);
     } else {
         x86_mov_mi(e, 4, x86_state(VCPU_OFF(pc)), (int32_t)pc);
+        move_note(be, x86_offset(e) - 4, HOST_MOVE_PC);
         x86_mov_mi(e, 4, x86_state(VCPU_OFF(restart)), (int32_t)restart);
     }
 }
@@ -81,6 +83,7 @@ void call_thunk(struct be *be, bool full, ir_helper fn, uint32_t imm, uint32_t i
     x86_mov_ri64(e, X86_RAX, (uintptr_t)fn);
     uint32_t at = x86_call(e);
     x86_patch32(e, at, (uint32_t)(be->cache_rx + thunk - be->rx));
+    move_note(be, at, HOST_MOVE_OUT);
 }
 
 void call_emit(struct be *be, unsigned how, ir_helper fn, uint32_t imm, uint32_t imm2)

@@ -221,7 +221,7 @@ void lower_sel(struct be *be, const struct ir_insn *i)
         struct opnd o = value_opnd(be, yes);
         unsigned pinned = i->d < IR_GLOBALS ? x86_pinned[i->d] : X86_NOREG;
         unsigned r = pinned != X86_NOREG && i->d != yes ? pinned : scratch_alloc(be);
-        x86_mov_ri(e, r, i->imm);
+        constant_load(be, r, (struct constant){i->imm, i->moves});
         if (o.is_reg)
             x86_cmov_rr(e, x, 4, r, o.reg);
         else

@@ -92,7 +92,7 @@ static uint8_t *put_mem(uint8_t *p, unsigned reg, struct x86_mem m)
         return put32(p, (uint32_t)m.disp);
     }
     unsigned b = m.base & 7;
-    unsigned mod = m.disp == 0 && b != 5 ? 0 : m.disp == (int8_t)m.disp ? 1 : 2;
+    unsigned mod = m.wide ? 2 : m.disp == 0 && b != 5 ? 0 : m.disp == (int8_t)m.disp ? 1 : 2;
     if (m.index != X86_NOREG || b == 4) {
         *p++ = (uint8_t)(mod << 6 | r | 4);
         *p++ = (uint8_t)((m.index == X86_NOREG ? 4 << 3 : m.scale << 6 | (m.index & 7) << 3) | b);
@@ -142,6 +142,8 @@ void x86_insn_m(struct x86_emitter *e, uint32_t opc, unsigned reg, unsigned vvvv
     else
         p = put_legacy(p, opc, reg, index, base, false);
     p = put_mem(p, reg, m);
+    if (m.wide)
+        e->wide_at = (uint32_t)(p - 4 - e->start);
     e->p = put_imm(p, opc, imm);
 }
 

@@ -24,6 +24,7 @@ struct x86_emitter {
     /* Jumps of a vector operation to its fix-up (see vop.h): offsets of their displacements. */
     uint32_t fixup[X86_MAX_FIXUPS];
     uint32_t n_fixups;
+    uint32_t wide_at; /* offset of the latest `wide` displacement */
     struct x86_vcache vcache;
 };
 
@@ -42,7 +43,8 @@ static inline uint32_t x86_offset(const struct x86_emitter *e)
 struct x86_mem {
     uint8_t base, index; /* enum x86_reg or X86_NOREG; index never rsp */
     uint8_t scale;       /* log2: 0..3 */
-    uint8_t guest;       /* 1: in the guest window: gs segment, 32-bit address arithmetic */
+    uint8_t guest : 1;   /* in the guest window: gs segment, 32-bit address arithmetic */
+    uint8_t wide : 1;    /* the displacement takes four bytes, whatever it is */
     int32_t disp;
 };
 

@@ -62,6 +62,7 @@ static void jump_to_exit(struct be *be)
     uint32_t at = x86_jmp(&be->e);
 
     x86_patch32(&be->e, at, (uint32_t)(be->cache_rx + be->tramp->exit - be->rx));
+    move_note(be, at, HOST_MOVE_OUT);
 }
 
 static void store_reason(struct be *be, enum vcpu_exit reason)
@@ -75,6 +76,7 @@ static void jump_to_leave(struct be *be, enum vcpu_exit reason)
     uint32_t at = x86_jmp(&be->e);
 
     x86_patch32(&be->e, at, (uint32_t)(be->cache_rx + be->tramp->leave[reason] - be->rx));
+    move_note(be, at, HOST_MOVE_OUT);
 }
 
 static void emit_stub(struct be *be, const struct cold *c)
@@ -84,13 +86,15 @@ static void emit_stub(struct be *be, const struct cold *c)
     if (c->exit != NO_EXIT)
         be->out->exit[c->exit].stub = x86_offset(e);
     if (c->kind != COLD_STUB_IND)
-        x86_mov_ri(e, X86_RAX, c->target);
+        constant_load(be, X86_RAX, (struct constant){c->target, .moves = true});
     else if (c->reg != X86_RAX)
         x86_mov_rr(e, 4, X86_RAX, c->reg);
     if (c->reason == VCPU_EXIT_BUDGET)
         x86_alu_mi(e, X86_ADD, 8, x86_state(VCPU_OFF(insn_budget)), (int32_t)be->n_guest);
-    if (c->exit != NO_EXIT)
+    if (c->exit != NO_EXIT) {
         x86_mov_ri(e, X86_RCX, be->opts->first_exit_id + c->exit);
+        move_note(be, x86_offset(e) - 4, HOST_MOVE_EXIT);
+    }
     jump_to_leave(be, (enum vcpu_exit)c->reason);
 }
 
@@ -104,7 +108,9 @@ static uint32_t emit_guard(struct be *be, uint32_t va, uint64_t value, uint32_t 
 
     x86_mov_rm(e, 8, X86_RDX, x86_state(VCPU_OFF(itlb)));
     *imm = x86_mov_abs(e, X86_RAX, value);
-    x86_alu_mr(e, X86_CMP, 8, x86_base(X86_RDX, (int32_t)itlb_slot(va)), X86_RAX);
+    struct x86_mem slot = x86_base(X86_RDX, (int32_t)itlb_slot(va));
+    slot.wide = 1;
+    x86_alu_mr(e, X86_CMP, 8, slot, X86_RAX); /* host_reset_guard() knows where the displacement is */
     return x86_jcc(e, X86_NE);
 }
 
@@ -171,6 +177,7 @@ static void push_return(struct be *be, const struct ir_insn *i, unsigned a, unsi
     stub_new(be, VCPU_EXIT_LINK, i->imm2, be->out->exit[exit].patch)->exit = exit;
     x86_mov_mr(e, 8, x86_index(X86_VCPU, a, 3, VCPU_OFF(returns.code) - VCPU_BIAS), b);
     x86_mov_mi(e, 4, x86_index(X86_VCPU, a, 2, VCPU_OFF(returns.va) - VCPU_BIAS), (int32_t)i->imm2);
+    move_note(be, x86_offset(e) - 4, HOST_MOVE_PC);
 }
 
 void lower_exit(struct be *be, const struct ir_insn *i)
@@ -320,7 +327,7 @@ void lower_exit_lookup(struct be *be, const struct ir_insn *i)
 {
     flags_save(be, be->b->exit_live[be->index]);
     budget_give_back(be, be->n_executed);
-    x86_mov_ri(&be->e, X86_RAX, i->imm);
+    constant_load(be, X86_RAX, (struct constant){i->imm, .moves = true});
     jump_to_leave(be, VCPU_EXIT_LOOKUP);
     be->reachable = false;
 }

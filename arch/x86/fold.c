@@ -6,16 +6,40 @@
  * temporary gets no code until something needs it in a register, and none for spilling; that is only done for temporaries that no label
  * follows while they live, so that paths never have to agree on it.
  *
+ * An address that moves with the block (dbt/ir.h) is a constant to additions, to loads and stores that count from it, and to nobody else.
+ *
  * Example: MOV d=r3 imm=0x5678; MOV d=t0 imm=0x1234; BFI d=r3 a=t0 imm=16 imm2=16 becomes two moves, of 0x5678 and of 0x12345678.
  */
 #include <arch/x86/backend.h>
 
+static bool bit_of(const uint32_t *bits, uint16_t v)
+{
+    return bits[v / 32] >> (v % 32) & 1;
+}
+
+bool constant_here(const struct be *be, uint16_t v, struct constant *c)
+{
+    if (v == IR_NONE || v >= IR_TEMP0 + IR_MAX_TEMPS || !bit_of(be->known, v))
+        return false;
+    *c = (struct constant){be->constant[v], bit_of(be->moving, v)};
+    return true;
+}
+
 bool constant_of(const struct be *be, uint16_t v, uint32_t *value)
 {
-    if (v == IR_NONE || v >= IR_TEMP0 + IR_MAX_TEMPS || !(be->known[v / 32] >> (v % 32) & 1))
+    struct constant c;
+
+    if (!constant_here(be, v, &c) || c.moves)
         return false;
-    *value = be->constant[v];
+    *value = c.value;
     return true;
+}
+
+void constant_load(struct be *be, unsigned reg, struct constant c)
+{
+    x86_mov_ri(&be->e, reg, c.value);
+    if (c.moves)
+        move_note(be, x86_offset(&be->e) - 4, HOST_MOVE_PC);
 }
 
 static void forget(struct be *be, uint16_t v)
@@ -24,10 +48,12 @@ static void forget(struct be *be, uint16_t v)
         be->known[v / 32] &= ~(1u << (v % 32));
 }
 
-static void learn(struct be *be, uint16_t v, uint32_t value)
+static void learn(struct be *be, uint16_t v, struct constant c)
 {
     be->known[v / 32] |= 1u << (v % 32);
-    be->constant[v] = value;
+    be->moving[v / 32] &= ~(1u << (v % 32));
+    be->moving[v / 32] |= (uint32_t)c.moves << (v % 32);
+    be->constant[v] = c.value;
 }
 
 void constants_forget_all(struct be *be)
@@ -76,10 +102,17 @@ static bool commutes(unsigned op)
 static void fold_data_processing(struct be *be, struct ir_insn *i)
 {
     bool carry_of_shift = is_logical(i->op) && (i->fset & IR_C);
+    struct constant c;
     uint32_t v;
 
     if (carry_of_shift || i->shift == IR_RRX)
         return;
+    if (i->op == IR_OP_MOV && !i->fset && !i->shamt && constant_here(be, i->b, &c) && c.moves) {
+        i->imm = c.value;
+        i->moves = true;
+        i->b = IR_NONE;
+        return;
+    }
     if (i->b != IR_NONE && constant_of(be, i->b, &v)) {
         i->imm = shifted(v, i);
         i->b = IR_NONE;
@@ -98,6 +131,7 @@ static void fold_data_processing(struct be *be, struct ir_insn *i)
 
 static void fold_address(struct be *be, struct ir_insn *i)
 {
+    struct constant c;
     uint32_t v;
 
     if (constant_of(be, i->b, &v)) {
@@ -105,21 +139,27 @@ static void fold_address(struct be *be, struct ir_insn *i)
         i->b = IR_NONE;
         i->shamt = 0;
     }
-    if (constant_of(be, i->a, &v)) {
-        i->imm += v;
+    if (constant_here(be, i->a, &c)) {
+        i->imm += c.value;
+        i->moves = c.moves;
         i->a = IR_NONE;
     }
 }
 
 /* The result of an operation without flags on constants. */
-static bool evaluate(const struct be *be, const struct ir_insn *i, uint32_t *r)
+static bool evaluate(const struct be *be, const struct ir_insn *i, struct constant *result)
 {
-    uint32_t a = 0, b = i->imm;
+    struct constant ca = {0};
+    uint32_t b = i->imm, *r = &result->value;
 
     if (i->fset || i->d == IR_NONE || (has_flex(i->op) && i->b != IR_NONE))
         return false;
-    if (i->op != IR_OP_MOV && i->op != IR_OP_MVN && !constant_of(be, i->a, &a))
+    if (i->op != IR_OP_MOV && i->op != IR_OP_MVN && !constant_here(be, i->a, &ca))
         return false;
+    result->moves = ca.moves || (i->op == IR_OP_MOV && i->moves);
+    if (ca.moves && i->op != IR_OP_ADD && i->op != IR_OP_SUB)
+        return false;
+    uint32_t a = ca.value;
     switch (i->op) {
     case IR_OP_MOV:
         *r = b;
@@ -207,7 +247,7 @@ void constants_note_results(struct be *be, const struct ir_insn *i)
         return;
     }
     if (i->op == IR_OP_MOV && i->b == IR_NONE && i->d != IR_NONE) {
-        learn(be, i->d, i->imm);
+        learn(be, i->d, (struct constant){i->imm, i->moves});
         return;
     }
     if (i->op == IR_OP_CALL && (i->mem & (IR_CALL_GPR | IR_CALL_RAISE)))
@@ -220,11 +260,11 @@ void constants_note_results(struct be *be, const struct ir_insn *i)
 
 bool constants_apply(struct be *be, struct ir_insn *i)
 {
-    uint32_t r;
+    struct constant r;
 
     fold(be, i);
     if (evaluate(be, i, &r)) {
-        *i = (struct ir_insn){.op = IR_OP_MOV, .d = i->d, .d2 = IR_NONE, .a = IR_NONE, .b = IR_NONE, .imm = r};
+        *i = (struct ir_insn){.op = IR_OP_MOV, .d = i->d, .d2 = IR_NONE, .a = IR_NONE, .b = IR_NONE, .imm = r.value, .moves = r.moves};
         if (i->d < IR_TEMP0 || label_before(be, be->temp[i->d - IR_TEMP0].last_use))
             return true;
         value_forget_register(be, i->d);

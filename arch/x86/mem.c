@@ -26,7 +26,7 @@ void fault_point(struct be *be)
 
 static struct x86_mem guest_mem(struct be *be, const struct ir_insn *i)
 {
-    struct x86_mem m = {.base = X86_NOREG, .index = X86_NOREG, .guest = 1, .disp = (int32_t)i->imm};
+    struct x86_mem m = {.base = X86_NOREG, .index = X86_NOREG, .guest = 1, .wide = i->moves, .disp = (int32_t)i->imm};
 
     if (i->a != IR_NONE)
         m.base = (uint8_t)value_get(be, i->a);
@@ -40,6 +40,13 @@ static struct x86_mem guest_mem(struct be *be, const struct ir_insn *i)
         }
     }
     return m;
+}
+
+/* An instruction with guest_mem(i) has been emitted. */
+static void address_moves(struct be *be, const struct ir_insn *i)
+{
+    if (i->moves)
+        move_note(be, be->e.wide_at, HOST_MOVE_PC);
 }
 
 static bool is_slow(const struct ir_insn *i)
@@ -83,6 +90,8 @@ static struct cold *alias_check(struct be *be, const struct ir_insn *i, struct x
 
     if (!(i->mem & IR_MEM_ALIAS) || !start || be->run.cold)
         return NULL;
+    if (i->moves)
+        be->out->fixed = true;
     if (m.base == X86_NOREG && m.index == X86_NOREG && (uint32_t)m.disp < start)
         return NULL;
     flags_clobber(be);
@@ -253,10 +262,12 @@ static void slow_call(struct be *be, const struct ir_insn *i, uint16_t value, ir
         if (value != IR_NONE)
             value_opnd(be, value);
         unsigned r = scratch_alloc_keeping(be, m.base, m.index);
-        if (m.base == X86_NOREG && m.index == X86_NOREG)
-            x86_mov_ri(&be->e, r, i->imm);
-        else
+        if (m.base == X86_NOREG && m.index == X86_NOREG) {
+            constant_load(be, r, (struct constant){i->imm, i->moves});
+        } else {
             x86_lea(&be->e, 4, r, m);
+            address_moves(be, i);
+        }
         call_args_opnd(be, (struct opnd){.is_reg = true, .reg = (uint8_t)r}, value);
     }
     call_emit(be, CALL_FULL | CALL_RAISES, fn, i->mem, imm2);
@@ -312,6 +323,7 @@ void lower_ld(struct be *be, const struct ir_insn *i)
     struct cold *c = alias_check(be, i, m);
     fault_point(be);
     load(e, i, r, m);
+    address_moves(be, i);
     alias_end(be, i, c, r);
     def_end(be, i->d, r);
     run_end(be);
@@ -328,6 +340,7 @@ void lower_st(struct be *be, const struct ir_insn *i)
         struct cold *c = alias_check(be, i, m);
         fault_point(be);
         x86_mov_mi(&be->e, access_size(i), m, (int32_t)constant);
+        address_moves(be, i);
         if (c) {
             c->alias.has_value = true;
             c->alias.value = constant;
@@ -339,6 +352,7 @@ void lower_st(struct be *be, const struct ir_insn *i)
     struct cold *c = alias_check(be, i, m);
     fault_point(be);
     store(&be->e, i, r, m);
+    address_moves(be, i);
     alias_end(be, i, c, r);
     run_end(be);
 }
@@ -366,6 +380,7 @@ void lower_ldv(struct be *be, const struct ir_insn *i)
     struct cold *c = alias_check(be, i, m);
     fault_point(be);
     x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, 0, m);
+    address_moves(be, i);
     alias_end(be, i, c, 0);
     x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, x86_state(i->imm2), 0);
     x86_vcache_loaded(&be->e, i, 0);
@@ -385,6 +400,7 @@ void lower_stv(struct be *be, const struct ir_insn *i)
     struct cold *c = alias_check(be, i, m);
     fault_point(be);
     x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, m, x);
+    address_moves(be, i);
     alias_end(be, i, c, x);
 }
 

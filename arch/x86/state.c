@@ -20,6 +20,29 @@ void host_patch_guard(uint8_t *guard_rw, uint64_t itlb_value)
     memcpy(guard_rw, &itlb_value, sizeof(itlb_value));
 }
 
+/* emit_guard(): mov rax, imm64; cmp [rdx + disp32], rax */
+#define GUARD_SLOT (8 + 3)
+
+void host_reset_guard(uint8_t *guard_rw, uint32_t target)
+{
+    uint32_t slot = itlb_slot(target);
+
+    host_patch_guard(guard_rw, UINT64_MAX);
+    memcpy(guard_rw + GUARD_SLOT, &slot, sizeof(slot));
+}
+
+void host_move_code(uint8_t *rw, const struct host_move *moves, uint32_t n, uint32_t pc_by, uint32_t code_by, uint32_t exit_by)
+{
+    const uint32_t by[] = {[HOST_MOVE_PC] = pc_by, [HOST_MOVE_OUT] = 0 - code_by, [HOST_MOVE_EXIT] = exit_by};
+
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t word;
+        memcpy(&word, rw + moves[k].at, sizeof(word));
+        word += by[moves[k].kind];
+        memcpy(rw + moves[k].at, &word, sizeof(word));
+    }
+}
+
 void host_restore_state(struct vcpu *v, const struct host_fault_ctx *ctx, const struct host_fault_point *p)
 {
     for (unsigned n = 0; n < IR_GLOBALS; n++)

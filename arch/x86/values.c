@@ -240,10 +240,10 @@ struct opnd value_opnd(struct be *be, uint16_t v)
             be->locked |= (uint8_t)(1u << r);
         return (struct opnd){.is_reg = true, .reg = (uint8_t)r};
     }
-    uint32_t value;
-    if (!is_global(v) && constant_of(be, v, &value)) {
+    struct constant c;
+    if (!is_global(v) && constant_here(be, v, &c)) {
         r = scratch_alloc(be);
-        x86_mov_ri(&be->e, r, value);
+        constant_load(be, r, c);
         be->scratch[r] = v;
         return (struct opnd){.is_reg = true, .reg = (uint8_t)r};
     }
@@ -265,10 +265,10 @@ unsigned value_get(struct be *be, uint16_t v)
 void value_copy_to(struct be *be, unsigned reg, uint16_t v)
 {
     unsigned r = value_reg(be, v);
-    uint32_t value;
+    struct constant c;
 
-    if (r == X86_NOREG && !is_global(v) && constant_of(be, v, &value))
-        x86_mov_ri(&be->e, reg, value);
+    if (r == X86_NOREG && !is_global(v) && constant_here(be, v, &c))
+        constant_load(be, reg, c);
     else if (r == X86_NOREG)
         x86_mov_rm(&be->e, 4, reg, is_global(v) ? global_mem(v) : slot_mem(temp_of(be, v)->slot));
     else if (r != reg)
@@ -350,19 +350,21 @@ void def_end(struct be *be, uint16_t d, unsigned reg)
     be->dirty |= (uint8_t)(1u << reg);
 }
 
-void def_imm(struct be *be, uint16_t d, uint32_t imm)
+void def_constant(struct be *be, uint16_t d, struct constant c)
 {
     if (is_global(d) && x86_pinned[d] == X86_NOREG) {
-        x86_mov_mi(&be->e, 4, global_mem(d), (int32_t)imm);
+        x86_mov_mi(&be->e, 4, global_mem(d), (int32_t)c.value);
+        if (c.moves)
+            move_note(be, x86_offset(&be->e) - 4, HOST_MOVE_PC);
         value_changed_in_memory(be, d);
         return;
     }
     unsigned r = def_begin(be, d);
-    if (imm == 0 && !flags_wanted(be)) {
+    if (c.value == 0 && !c.moves && !flags_wanted(be)) {
         flags_clobber(be);
         x86_alu_rr(&be->e, X86_XOR, 4, r, r);
     } else {
-        x86_mov_ri(&be->e, r, imm);
+        constant_load(be, r, c);
     }
     def_end(be, d, r);
 }

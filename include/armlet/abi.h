@@ -19,7 +19,7 @@
 #include <armlet/base.h>
 
 #define ARMLET_ABI_MAGIC   0x746c6d61u /* "amlt" */
-#define ARMLET_ABI_VERSION 4u
+#define ARMLET_ABI_VERSION 5u
 
 /* --- machine facts both sides need ------------------------------------------------------------------------------ */
 #define GUEST_RAM_BASE    0x40000000u
@@ -99,6 +99,7 @@ enum engine_activity {
 struct engine_stats {
     uint64_t guest_insns;       /* only with ENGINE_COUNT_INSNS */
     uint64_t blocks_translated;
+    uint64_t blocks_copied;
     uint64_t insns_translated;
     uint64_t host_code_bytes;
     uint64_t blocks_invalidated;
