@@ -137,7 +137,6 @@ void engine_host_call(struct vcpu *v)
 
     v->stats->host_calls[type]++;
     count_insns(e);
-    v->stats->tsc_total = rdtsc() - e->tsc_start;
     plat_host_call(e->plat);
     activity_change(e, before);
 }
@@ -314,7 +313,7 @@ void engine_run(struct engine *e)
     struct vcpu *v = e->v;
     uint32_t exit = NONE; /* the exit to link to the next block */
 
-    e->tsc_start = e->activity_since = rdtsc();
+    e->activity_since = rdtsc();
     for (;;) {
         if (UNLIKELY(__atomic_load_n(&v->poll, __ATOMIC_RELAXED))) {
             poll_requests(e);

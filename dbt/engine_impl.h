@@ -182,7 +182,6 @@ struct engine {
     uint32_t slow_count;
 
     int64_t budget_start;
-    uint64_t tsc_start;
     uint64_t activity_since; /* with ENGINE_TIME */
     enum engine_activity activity;
     uint64_t last_fault_addr, last_fault_rip;

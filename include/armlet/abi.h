@@ -131,7 +131,6 @@ struct engine_stats {
     uint64_t privileged_ops;    /* kvm: requests to CPL 0 (invlpg, CR3 reload) */
     uint64_t unimplemented;     /* guest instructions that raised Undefined for want of a translation */
     uint64_t tsc[ACTIVITY_COUNT]; /* with ENGINE_TIME: TSC ticks by what the engine was doing, each tick once */
-    uint64_t tsc_total;
 };
 
 /* --- device registers without a request -------------------------------------------------------------------------- */
