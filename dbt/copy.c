@@ -66,8 +66,8 @@ uint32_t block_copy(struct engine *e, uint32_t pc, uint32_t flags, uint32_t pa)
 {
     uint32_t from = *origin_slot(e, pa, flags);
 
-    if (from == NONE || e->page[page_of(e, pa)].flags & RP_LAZY)
-        return NONE;
+    if (from == NONE || e->page[page_of(e, pa)].flags & RP_LAZY || e->cfg.flags & (ENGINE_LOG_IN_ASM | ENGINE_LOG_OUT_ASM))
+        return NONE; /* whoever logs code wants to see all of it */
     const struct block *k = &e->block[from];
     if (!k->live || k->pa != pa || k->flags != flags || (k->pc ^ pc) & 1 || !can_move(e, k, pc))
         return NONE;
