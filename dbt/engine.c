@@ -232,7 +232,7 @@ static bool fetch_translate(struct engine *e, uint32_t va, uint32_t *pa)
 {
     struct vcpu *v = e->v;
     struct view *w = cur_view(e);
-    uint64_t *slot = &w->itlb[va >> 12 & (ITLB_SIZE - 1)];
+    uint64_t *slot = &w->itlb[itlb_index(va)];
     struct guest_translation t;
 
     if ((*slot & 1) && *slot >> 32 == va >> 12) {
@@ -261,7 +261,7 @@ static uint64_t following_page(struct engine *e, uint32_t va)
     if (guest_walk(e->v, &cur_view(e)->regime, next, &t) != 0 || !(t.rights & GUEST_RIGHT_X) || page_of(e, t.pa) == NONE)
         return 0;
     view_note_exec(e, e->cur, next, &t);
-    cur_view(e)->itlb[next >> 12 & (ITLB_SIZE - 1)] = itlb_entry(next, t.pa);
+    cur_view(e)->itlb[itlb_index(next)] = itlb_entry(next, t.pa);
     return t.pa;
 }
 

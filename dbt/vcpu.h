@@ -45,9 +45,10 @@ static inline uint32_t jump_cache_index(uint32_t va) { return va * JUMP_CACHE_FA
 
 /* One view's record of which physical page instructions of a virtual page come from, direct-mapped by virtual page
  * number. Entry = (vpn << 32) | (ppn << 1) | 1, or 0. Compared by the guards of cross-page exits. */
-#define ITLB_BITS 9
+#define ITLB_BITS 11
 #define ITLB_SIZE (1u << ITLB_BITS)
-static inline uint32_t itlb_slot(uint32_t va) { return (va >> 12 & (ITLB_SIZE - 1)) * 8; } /* byte offset */
+static inline uint32_t itlb_index(uint32_t va) { return (va >> 12 ^ va >> 23) & (ITLB_SIZE - 1); }
+static inline uint32_t itlb_slot(uint32_t va) { return itlb_index(va) * 8; } /* byte offset */
 static inline uint64_t itlb_entry(uint32_t va, uint64_t pa)
 {
     return (uint64_t)(va >> 12) << 32 | (uint64_t)(uint32_t)(pa >> 12) << 1 | 1;

@@ -54,7 +54,7 @@ void view_flush_code(struct engine *e, struct view *w)
 void view_flush_code_page(struct engine *e, struct view *w, uint32_t va)
 {
     returns_forget(e);
-    w->itlb[va >> 12 & (ITLB_SIZE - 1)] = 0;
+    w->itlb[itlb_index(va)] = 0;
 }
 
 /* --- sections --- */

@@ -410,7 +410,7 @@ static const struct option_desc table[] = {
     {"profile", ARG_VALUE, set_string, "FILE", "sample the guest; write folded stacks to FILE (hosted)", FIELD(profile)},
     {"symbols", ARG_VALUE, set_string, "FILE", "names of guest functions for these: a System.map or /proc/kallsyms", FIELD(symbols)},
     {"max-insns", ARG_VALUE, set_max_insns, "N", "stop after N guest instructions", 0},
-    {"code-cache", ARG_VALUE, set_code_cache, "SIZE", "room for translated code [32M]", 0},
+    {"code-cache", ARG_VALUE, set_code_cache, "SIZE", "room for translated code [64M]", 0},
     {"views", ARG_VALUE, set_views, "N", "guest address spaces kept mapped, 2 to 1024 [192]", 0},
     {"fault-around", ARG_VALUE, set_fault_around, "N", "pages mapped at a page fault, a power of two up to 64 [16]", 0},
     {"help", ARG_NONE, set_help, "", "print this", 0},

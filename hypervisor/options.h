@@ -46,7 +46,7 @@ struct options {
 
 #define RAM_SIZE_DEFAULT     (512ull << 20)
 #define RAM_SIZE_MIN         (1ull << 20)
-#define CODE_CACHE_DEFAULT   (32ull << 20)
+#define CODE_CACHE_DEFAULT   (64ull << 20)
 #define CODE_CACHE_MIN       (2ull << 20)
 #define CODE_CACHE_MAX       (1024ull << 20)
 #define VIEWS_DEFAULT        192u

@@ -394,7 +394,7 @@ static void test_guard(void **state)
 {
     uint32_t target = PC + 0x2000;
     uint64_t here = itlb_entry(target, 0x40123000);
-    unsigned entry = (target >> 12) & (ITLB_SIZE - 1);
+    unsigned entry = itlb_index(target);
 
     (void)state;
     new_block();
