@@ -96,6 +96,7 @@ struct engine *engine_create(struct vm_shared *shared, struct platform *p)
         return NULL;
 
     struct vcpu *v = e->v;
+    host_init_vcpu(v);
     v->engine = e;
     v->shared = shared;
     v->stats = &shared->stats;

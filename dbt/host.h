@@ -88,6 +88,9 @@ struct host_trampolines {
     uint32_t size;
 };
 
+/* What translated code expects in a new vcpu. */
+void host_init_vcpu(struct vcpu *v);
+
 /* Write the trampolines to `rw` (executed at `rx`). Returns their size in bytes. */
 uint32_t host_write_trampolines(uint8_t *rw, uint64_t rx, uint32_t cap, struct host_trampolines *out);
 

@@ -68,6 +68,17 @@ struct return_stack {
     uint64_t code[RETURN_STACK_SIZE]; /* ... and this then goes to the dispatcher with that address, in case it is really meant */
 };
 
+/* Operands that translated code has in memory, because vector instructions take no immediates. Set by host_init_vcpu(). */
+struct host_constants {
+    uint64_t magnitude_double[2]; /* all but the sign, in every element */
+    uint64_t sign_double[2];
+    uint32_t magnitude_single[4];
+    uint32_t sign_single[4];
+    uint64_t smallest_double; /* positive normal number */
+    uint32_t smallest_single;
+    uint32_t pad;
+};
+
 struct vcpu {
     /* Guest flags, each 0 or 1, when they are not in EFLAGS. Order fixed: read as one 32-bit word in places. */
     uint8_t nf, zf, cf, vf;     /* 0 */
@@ -90,9 +101,9 @@ struct vcpu {
     struct engine_stats *stats; /* 216: &shared->stats */
     uint64_t *alias;            /* 224: [VCPU_ALIAS_SLOTS], by page: what to add to an address to get the host's, or 0 */
     struct return_stack returns; /* 232 */
-    uint64_t pad[2];
+    struct host_constants constants; /* 432 */
 };
 
-_Static_assert(offsetof(struct vcpu, gpr) == 64 && sizeof(struct vcpu) == 448, "offsets are used by translated code");
+_Static_assert(offsetof(struct vcpu, gpr) == 64 && offsetof(struct vcpu, constants) == 432 && sizeof(struct vcpu) == 512, "offsets are used by translated code");
 
 #endif

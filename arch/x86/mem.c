@@ -141,7 +141,7 @@ static void run_end(struct be *be)
     run->cold = NULL;
 }
 
-/* The ordinary access has been emitted; reg: what it loads or stores (ignored for vectors in xmm0). */
+/* The ordinary access has been emitted; reg: what it loads or stores, of vectors an xmm register. */
 static void alias_end(struct be *be, const struct ir_insn *i, struct cold *c, unsigned reg)
 {
     if (i->mem & IR_MEM_ALIAS && be->out->n_faults)
@@ -377,13 +377,13 @@ void lower_ldv(struct be *be, const struct ir_insn *i)
         return;
     }
     struct x86_mem m = guest_mem(be, i);
+    unsigned x = x86_vcache_target(&be->e.vcache, i->imm2, access_size(i));
     struct cold *c = alias_check(be, i, m);
     fault_point(be);
-    x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, 0, m);
+    x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, x, m);
     address_moves(be, i);
-    alias_end(be, i, c, 0);
-    x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, x86_state(i->imm2), 0);
-    x86_vcache_loaded(&be->e, i, 0);
+    alias_end(be, i, c, x);
+    x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, x86_state(i->imm2), x);
 }
 
 void lower_stv(struct be *be, const struct ir_insn *i)
@@ -459,7 +459,7 @@ void alias_emit(struct be *be, const struct cold *c)
     if (c->alias.count > 1)
         emit_run(be, c, at, va);
     else if (i->op == IR_OP_LDV)
-        x86_v_rm(e, vector_move[size / 4].load, 0, m);
+        x86_v_rm(e, vector_move[size / 4].load, c->reg, m);
     else if (i->op == IR_OP_STV)
         x86_v_mr(e, vector_move[size / 4].store, m, c->reg);
     else if (c->alias.has_value)

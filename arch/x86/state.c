@@ -1,5 +1,5 @@
 /*
- * state.c: guest state at faults in translated code, and patching of finished code.
+ * state.c: what translated code expects in a vcpu, guest state at faults in it, and patching of finished code.
  */
 #include <arch/x86/backend.h>
 
@@ -7,6 +7,18 @@
 #define EFLAGS_ZF BIT(6)
 #define EFLAGS_SF BIT(7)
 #define EFLAGS_OF BIT(11)
+
+void host_init_vcpu(struct vcpu *v)
+{
+    v->constants = (struct host_constants){
+        .magnitude_double = {INT64_MAX, INT64_MAX},
+        .sign_double = {1ull << 63, 1ull << 63},
+        .magnitude_single = {INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX},
+        .sign_single = {1u << 31, 1u << 31, 1u << 31, 1u << 31},
+        .smallest_double = 1ull << 52,
+        .smallest_single = 1u << 23,
+    };
+}
 
 void host_patch_jump(uint8_t *patch_rw, uint64_t patch_rx, uint64_t to)
 {

@@ -47,6 +47,12 @@ unsigned x86_vcache_alloc(struct x86_vcache *c, uint32_t off, unsigned bytes)
     return X86_VCACHE_FIRST + k;
 }
 
+unsigned x86_vcache_target(struct x86_vcache *c, uint32_t off, unsigned bytes)
+{
+    x86_vcache_kill(c, off, bytes);
+    return x86_vcache_alloc(c, off, bytes);
+}
+
 void x86_vcache_before(struct x86_vcache *c, const struct ir_insn *i)
 {
     switch (i->op) {
@@ -183,13 +189,6 @@ static void copy(struct x86_emitter *e, unsigned bytes, unsigned d, unsigned s)
     x86_v_rr(e, bytes == 8 ? X86_VMOVQ : X86_VMOVAPS, d, s);
 }
 
-void x86_vcache_loaded(struct x86_emitter *e, const struct ir_insn *i, unsigned x)
-{
-    unsigned bytes = i->mem & IR_MEM_SIZE;
-
-    copy(e, 16, x86_vcache_alloc(&e->vcache, i->imm2, bytes), x);
-}
-
 void x86_vcache_reload(struct x86_emitter *e, const struct x86_vcache *c)
 {
     for (unsigned k = 0; k < X86_VCACHE_REGS; k++)
@@ -226,8 +225,8 @@ unsigned vop_operand(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t
 void vop_store(struct x86_emitter *e, unsigned bytes, uint32_t off, unsigned x)
 {
     x86_v_mr(e, bytes == 16 ? X86_VMOVDQU_ST : bytes == 8 ? X86_VMOVQ_ST : X86_VMOVSS_ST, x86_state(off), x);
-    x86_vcache_kill(&e->vcache, off, bytes);
-    copy(e, 16, x86_vcache_alloc(&e->vcache, off, bytes), x);
+    if (x < X86_VCACHE_FIRST)
+        copy(e, 16, x86_vcache_target(&e->vcache, off, bytes), x);
 }
 
 void vop_written(struct x86_emitter *e, unsigned bytes, uint32_t off)

@@ -42,11 +42,12 @@ void x86_vcache_kill(struct x86_vcache *c, uint32_t off, unsigned bytes);
 int x86_vcache_find(const struct x86_vcache *c, uint32_t off, unsigned bytes);
 /* A register that from now on stands for them. */
 unsigned x86_vcache_alloc(struct x86_vcache *c, uint32_t off, unsigned bytes);
+/* State changes, and its new value is going to be computed in the register returned, which is its copy from now on. It may hold an operand: find
+ * the registers of those before, and read none after it is written. */
+unsigned x86_vcache_target(struct x86_vcache *c, uint32_t off, unsigned bytes);
 
 /* What IR instruction `i`, about to be lowered, does to the copies; vector operations see to theirs themselves. */
 void x86_vcache_before(struct x86_vcache *c, const struct ir_insn *i);
-/* LDV: what it loaded is in xmm `x`. */
-void x86_vcache_loaded(struct x86_emitter *e, const struct ir_insn *i, unsigned x);
 /* Load all copies anew, after a call in a path that joins one where they are valid. */
 void x86_vcache_reload(struct x86_emitter *e, const struct x86_vcache *c);
 

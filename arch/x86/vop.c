@@ -33,8 +33,10 @@ void vop_load_ab(struct x86_emitter *e, const struct ir_insn *i)
 
 static void lower_mov(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
 {
-    vop_load(e, i->mem, X0, i->a);
-    vop_store(e, i->mem, i->d, X0);
+    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(&e->vcache, i->d, i->mem);
+
+    x86_v_rr(e, X86_VMOVAPS, d, a);
+    vop_store(e, i->mem, i->d, d);
 }
 
 static void lower_bin(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
@@ -44,13 +46,17 @@ static void lower_bin(struct x86_emitter *e, const struct ir_insn *i, const stru
         vop_store(e, i->mem, i->d, X0);
         return;
     }
-    unsigned a = vop_operand(e, i->mem, X0, i->a);
+    unsigned a = vop_operand(e, i->mem, X0, i->a), d;
 
-    if (i->mem == 16 && x86_vcache_find(&e->vcache, i->b, 16) < 0)
-        x86_v_rrm(e, r->opc, X0, a, x86_state(i->b));
-    else
-        x86_v_rrr(e, r->opc, X0, a, vop_operand(e, i->mem, X1, i->b));
-    vop_store(e, i->mem, i->d, X0);
+    if (i->mem == 16 && x86_vcache_find(&e->vcache, i->b, 16) < 0) {
+        d = x86_vcache_target(&e->vcache, i->d, 16);
+        x86_v_rrm(e, r->opc, d, a, x86_state(i->b));
+    } else {
+        unsigned b = vop_operand(e, i->mem, X1, i->b);
+        d = x86_vcache_target(&e->vcache, i->d, i->mem);
+        x86_v_rrr(e, r->opc, d, a, b);
+    }
+    vop_store(e, i->mem, i->d, d);
 }
 
 static void lower_bic(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
@@ -156,11 +162,10 @@ static void lower_mul(struct x86_emitter *e, const struct ir_insn *i, const stru
 /* Sign bits of 32-bit elements: VFNEG inverts, VFABS clears */
 static void lower_vsign(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    vop_load(e, i->mem, X0, i->a);
-    vop_ones(e, X1);
-    x86_v_shift(e, X86_VPSLLD_I, X1, X1, 31);
-    x86_v_rrr(e, r->opc, X0, X1, X0);
-    vop_store(e, i->mem, i->d, X0);
+    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(&e->vcache, i->d, i->mem);
+
+    x86_v_rrm(e, r->opc, d, a, r->opc == X86_VPAND ? VOP_CONSTANT(magnitude_single) : VOP_CONSTANT(sign_single));
+    vop_store(e, i->mem, i->d, d);
 }
 
 static void invert_and_store(struct x86_emitter *e, const struct ir_insn *i)
@@ -445,7 +450,7 @@ static const struct vop_row rows[IR_VOP_COUNT] = {
     [IR_VOP_VFMUL] = {.lower = vop_vector_fp, .opc = X86_VMULPS, .is_signed = true},
     [IR_VOP_VFMLA] = {.lower = vop_vector_fp, .opc = X86_VMULPS, .is_signed = true, .opc2 = X86_VADDPS},
     [IR_VOP_VFMLS] = {.lower = vop_vector_fp, .opc = X86_VMULPS, .is_signed = true, .opc2 = X86_VSUBPS},
-    [IR_VOP_VFABS] = {.lower = lower_vsign, .opc = X86_VPANDN},
+    [IR_VOP_VFABS] = {.lower = lower_vsign, .opc = X86_VPAND},
     [IR_VOP_VFNEG] = {.lower = lower_vsign, .opc = X86_VPXOR},
     [IR_VOP_FABS] = {.lower = vop_fsign},
     [IR_VOP_FNEG] = {.lower = vop_fsign, .is_signed = true},

@@ -15,18 +15,11 @@ static uint32_t opc_of(const struct ir_insn *i, const struct vop_row *r)
     return IS_DOUBLE(i) ? r->opc2 : r->opc;
 }
 
-static void load_fp(struct x86_emitter *e, const struct ir_insn *i, unsigned x, uint32_t off)
+/* d = a op b, where b is the copy of state[off] or, when that is negative, in memory */
+static void op(struct x86_emitter *e, uint32_t opc, unsigned d, unsigned a, int b, uint32_t off)
 {
-    vop_load(e, i->mem, x, off);
-}
-
-/* d = a op state[off] */
-static void op_state(struct x86_emitter *e, const struct ir_insn *i, uint32_t opc, unsigned d, unsigned a, uint32_t off)
-{
-    int copy = x86_vcache_find(&e->vcache, off, i->mem);
-
-    if (copy >= 0)
-        x86_v_rrr(e, opc, d, a, (unsigned)copy);
+    if (b >= 0)
+        x86_v_rrr(e, opc, d, a, (unsigned)b);
     else
         x86_v_rrm(e, opc, d, a, x86_state(off));
 }
@@ -43,53 +36,57 @@ static void store_fp(struct x86_emitter *e, bool dbl, uint32_t off, unsigned x)
     vop_store(e, dbl ? 8 : 4, off, x);
 }
 
-static void sign_mask(struct x86_emitter *e, const struct ir_insn *i, unsigned x)
+static void negate(struct x86_emitter *e, bool dbl, unsigned d, unsigned s)
 {
-    vop_ones(e, x);
-    x86_v_shift(e, IS_DOUBLE(i) ? X86_VPSLLQ_I : X86_VPSLLD_I, x, x, IS_DOUBLE(i) ? 63 : 31);
+    x86_v_rrm(e, dbl ? X86_VXORPD : X86_VXORPS, d, s, dbl ? VOP_CONSTANT(sign_double) : VOP_CONSTANT(sign_single));
 }
 
-/* Store the number in x, or leave to the fix-up when it is a NaN. */
-static void finish(struct x86_emitter *e, const struct ir_insn *i, bool dbl, unsigned x)
+static void magnitude_of(struct x86_emitter *e, bool dbl, unsigned d, unsigned s)
+{
+    x86_v_rrm(e, dbl ? X86_VANDPD : X86_VANDPS, d, s, dbl ? VOP_CONSTANT(magnitude_double) : VOP_CONSTANT(magnitude_single));
+}
+
+/* Leave to the fix-up when x is a NaN. */
+static void check_number(struct x86_emitter *e, bool dbl, unsigned x)
 {
     x86_v_rr(e, dbl ? X86_VUCOMISD : X86_VUCOMISS, x, x);
     x86_vop_fixup(e, X86_P);
-    store_fp(e, dbl, i->d, x);
 }
 
-/* Leave to the fix-up when the number in x, rounded just now, is the smallest normal one. */
-static void check_tiny(struct x86_emitter *e, bool dbl, unsigned x)
+/* The same for the smallest normal number, when x was rounded just now. ZF is set by a NaN as well. */
+static void check_rounded(struct x86_emitter *e, bool dbl, unsigned x)
 {
-    x86_v_rr(e, X86_VMOVD_GX | (dbl ? X86_VW : 0), x, X86_RAX);
-    x86_alu_rr(e, X86_ADD, dbl ? 8 : 4, X86_RAX, X86_RAX); /* without the sign */
-    if (dbl) {
-        x86_rorx_rr(e, 8, X86_RAX, X86_RAX, 53);
-        x86_alu_ri(e, X86_CMP, 8, X86_RAX, 1);
-    } else {
-        x86_alu_ri(e, X86_CMP, 4, X86_RAX, 0x01000000);
-    }
+    magnitude_of(e, dbl, X3, x);
+    x86_v_rm(e, dbl ? X86_VUCOMISD : X86_VUCOMISS, X3, dbl ? VOP_CONSTANT(smallest_double) : VOP_CONSTANT(smallest_single));
     x86_vop_fixup(e, X86_E);
 }
 
 /* d = a op b, negated for FNMUL (row->is_signed) */
 void vop_arith(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_fp(e, i, X0, i->a);
-    op_state(e, i, opc_of(i, r), X0, X0, i->b);
-    if ((i->imm2 & 0xffff) != IR_VOP_FADD && (i->imm2 & 0xffff) != IR_VOP_FSUB) /* whose tiny results are exact */
-        check_tiny(e, IS_DOUBLE(i), X0);
-    if (r->is_signed) {
-        sign_mask(e, i, X1);
-        x86_v_rrr(e, X86_VPXOR, X0, X0, X1);
-    }
-    finish(e, i, IS_DOUBLE(i), X0);
+    enum ir_vop vop = (enum ir_vop)(i->imm2 & 0xffff);
+    bool dbl = IS_DOUBLE(i);
+    unsigned a = vop_operand(e, i->mem, X0, i->a);
+    int b = x86_vcache_find(&e->vcache, i->b, i->mem);
+    unsigned d = x86_vcache_target(&e->vcache, i->d, i->mem);
+
+    op(e, opc_of(i, r), d, a, b, i->b);
+    if (vop == IR_VOP_FADD || vop == IR_VOP_FSUB) /* whose tiny results are exact */
+        check_number(e, dbl, d);
+    else
+        check_rounded(e, dbl, d);
+    if (r->is_signed)
+        negate(e, dbl, d, d);
+    store_fp(e, dbl, i->d, d);
 }
 
 void vop_fsqrt(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_fp(e, i, X0, i->a);
-    x86_v_rrr(e, opc_of(i, r), X0, X0, X0);
-    finish(e, i, IS_DOUBLE(i), X0);
+    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(&e->vcache, i->d, i->mem);
+
+    x86_v_rrr(e, opc_of(i, r), d, a, a);
+    check_number(e, IS_DOUBLE(i), d);
+    store_fp(e, IS_DOUBLE(i), i->d, d);
 }
 
 /* MLA, MLS, NMLA, NMLS: the product is rounded first. */
@@ -97,46 +94,46 @@ void vop_mac(struct x86_emitter *e, const struct ir_insn *i, const struct vop_ro
 {
     bool dbl = IS_DOUBLE(i);
     uint32_t add = dbl ? X86_VADDSD : X86_VADDSS, sub = dbl ? X86_VSUBSD : X86_VSUBSS;
+    unsigned a = vop_operand(e, i->mem, X1, i->a);
 
-    load_fp(e, i, X1, i->a);
-    op_state(e, i, opc_of(i, r), X1, X1, i->b);
-    check_tiny(e, dbl, X1);
-    load_fp(e, i, X0, i->d);
+    op(e, opc_of(i, r), X1, a, x86_vcache_find(&e->vcache, i->b, i->mem), i->b);
+    check_rounded(e, dbl, X1);
+    unsigned acc = vop_operand(e, i->mem, X0, i->d), d = x86_vcache_target(&e->vcache, i->d, i->mem);
     switch ((enum ir_vop)(i->imm2 & 0xffff)) {
     case IR_VOP_FMLA:
-        x86_v_rrr(e, add, X0, X0, X1);
+        x86_v_rrr(e, add, d, acc, X1);
         break;
     case IR_VOP_FMLS:
-        x86_v_rrr(e, sub, X0, X0, X1);
+        x86_v_rrr(e, sub, d, acc, X1);
         break;
     case IR_VOP_FNMLS: /* -d + product */
-        x86_v_rrr(e, sub, X0, X1, X0);
+        x86_v_rrr(e, sub, d, X1, acc);
         break;
     default: /* -d - product: not -(d + product), zeros differ */
-        sign_mask(e, i, X2);
-        x86_v_rrr(e, X86_VPXOR, X0, X0, X2);
-        x86_v_rrr(e, sub, X0, X0, X1);
+        negate(e, dbl, X0, acc);
+        x86_v_rrr(e, sub, d, X0, X1);
         break;
     }
-    finish(e, i, dbl, X0);
+    check_number(e, dbl, d);
+    store_fp(e, dbl, i->d, d);
 }
 
 void vop_fma(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_fp(e, i, X0, i->d);
-    load_fp(e, i, X1, i->a);
-    op_state(e, i, opc_of(i, r), X0, X1, i->b);
-    check_tiny(e, IS_DOUBLE(i), X0);
-    finish(e, i, IS_DOUBLE(i), X0);
+    vop_load(e, i->mem, X0, i->d);
+    unsigned a = vop_operand(e, i->mem, X1, i->a);
+    op(e, opc_of(i, r), X0, a, x86_vcache_find(&e->vcache, i->b, i->mem), i->b);
+    check_rounded(e, IS_DOUBLE(i), X0);
+    store_fp(e, IS_DOUBLE(i), i->d, X0);
 }
 
 /* FABS (row->is_signed false), FNEG */
 void vop_fsign(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_fp(e, i, X0, i->a);
-    sign_mask(e, i, X1);
-    x86_v_rrr(e, r->is_signed ? X86_VPXOR : X86_VPANDN, X0, r->is_signed ? X0 : X1, r->is_signed ? X1 : X0);
-    store_fp(e, IS_DOUBLE(i), i->d, X0);
+    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(&e->vcache, i->d, i->mem);
+
+    (r->is_signed ? negate : magnitude_of)(e, IS_DOUBLE(i), d, a);
+    store_fp(e, IS_DOUBLE(i), i->d, d);
 }
 
 /* Flags as bytes n z c v in one word */
@@ -165,11 +162,12 @@ void vop_fcmp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_r
 
 void vop_fcvt(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    load_fp(e, i, X0, i->a);
-    x86_v_rrr(e, opc_of(i, r), X0, X0, X0);
-    if (IS_DOUBLE(i))
-        check_tiny(e, false, X0);
-    finish(e, i, !IS_DOUBLE(i), X0);
+    bool narrows = IS_DOUBLE(i);
+    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(&e->vcache, i->d, narrows ? 4 : 8);
+
+    x86_v_rrr(e, opc_of(i, r), d, a, a);
+    (narrows ? check_rounded : check_number)(e, !narrows, d);
+    store_fp(e, !narrows, i->d, d);
 }
 
 /* To 32 bits towards zero. The top word of the operand tells the range: sign, exponent. */
@@ -198,18 +196,19 @@ void vop_ffrom_int(struct x86_emitter *e, const struct ir_insn *i, const struct 
         x86_v_rr(e, X86_VMOVD_GX, (unsigned)copy, X86_RAX);
     else
         x86_mov_rm(e, 4, X86_RAX, x86_state(i->a));
-    vop_zero(e, X0);
-    x86_v_rrr(e, opc_of(i, r) | (r->is_signed ? 0 : X86_VW), X0, X0, X86_RAX);
-    store_fp(e, IS_DOUBLE(i), i->d, X0);
+    unsigned d = x86_vcache_target(&e->vcache, i->d, i->mem);
+    vop_zero(e, d);
+    x86_v_rrr(e, opc_of(i, r) | (r->is_signed ? 0 : X86_VW), d, d, X86_RAX);
+    store_fp(e, IS_DOUBLE(i), i->d, d);
 }
 
 /* --- vectors of single precision --- */
 
 /* x = magnitude of s less one: denormals are then below 2^23 - 1, the smallest normal number is 2^23 - 1, zero is the largest of all.
- * X5: all ones, X4: all ones but the sign */
+ * X5: all ones */
 static void magnitude(struct x86_emitter *e, unsigned x, unsigned s)
 {
-    x86_v_rrr(e, X86_VPAND, x, s, X4);
+    x86_v_rrm(e, X86_VPAND, x, s, VOP_CONSTANT(magnitude_single));
     x86_v_rrr(e, X86_VPADDD, x, x, X5);
 }
 
@@ -240,7 +239,6 @@ void vop_vector_fp(struct x86_emitter *e, const struct ir_insn *i, const struct 
     vop_load(e, i->mem, X0, i->a);
     vop_load(e, i->mem, X1, i->b);
     vop_ones(e, X5);
-    x86_v_shift(e, X86_VPSRLD_I, X4, X5, 1);
     magnitude(e, X2, X0);
     magnitude(e, X3, X1);
     if (r->is_signed) { /* X7 = all ones where a factor is zero */

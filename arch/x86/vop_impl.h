@@ -20,7 +20,8 @@ struct vop_row {
 /* xmm registers used here; no operation needs more */
 enum { X0, X1, X2, X3, X4, X5, X6, X7 };
 
-/* Load and store 4, 8 or 16 bytes of CPU state (vcache.c). A store leaves a copy in a register, which loads use. */
+/* Load and store 4, 8 or 16 bytes of CPU state (vcache.c). A store leaves a copy in a register, which loads use: x itself, when that is from
+ * x86_vcache_target(). */
 void vop_load(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off);
 void vop_store(struct x86_emitter *e, unsigned bytes, uint32_t off, unsigned x);
 /* A register that holds them, not to be changed: the copy, or x, loaded. For 8 bytes and less the rest of it can hold anything. */
@@ -29,6 +30,9 @@ unsigned vop_operand(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t
 void vop_written(struct x86_emitter *e, unsigned bytes, uint32_t off);
 void vop_ones(struct x86_emitter *e, unsigned x);
 void vop_zero(struct x86_emitter *e, unsigned x);
+
+/* Operand in memory: a field of struct host_constants. */
+#define VOP_CONSTANT(field) x86_state((uint32_t)(offsetof(struct vcpu, constants) + offsetof(struct host_constants, field)))
 
 /* x0 = state[a], x1 = state[b] */
 void vop_load_ab(struct x86_emitter *e, const struct ir_insn *i);

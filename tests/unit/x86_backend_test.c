@@ -13,6 +13,7 @@
 static void start_state(struct ref_state *s)
 {
     memset(&m.v, 0, sizeof(m.v));
+    host_init_vcpu(&m.v);
     for (unsigned k = 0; k < IR_GLOBALS; k++)
         m.v.gpr[k] = interesting();
     for (unsigned k = 0; k < 256 + 16; k++)

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include <arch/x86/vop.h>
+#include <dbt/host.h>
 
 #define STATE_BYTES 1024
 #define REG(n)      (512u + 16u * (n)) /* offset of the n-th 16-byte register in state */
@@ -556,6 +557,7 @@ static void conversions(void **unused UNUSED)
 
 static int setup(void **unused UNUSED)
 {
+    host_init_vcpu((struct vcpu *)state);
     code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return code == MAP_FAILED ? -1 : 0;
 }
