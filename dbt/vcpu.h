@@ -77,6 +77,7 @@ struct host_constants {
     uint64_t smallest_double; /* positive normal number */
     uint32_t smallest_single;
     uint32_t pad;
+    uint32_t compared[72]; /* by what LAHF gives after a floating-point comparison: n z c v as four bytes */
 };
 
 struct vcpu {
@@ -104,6 +105,6 @@ struct vcpu {
     struct host_constants constants; /* 432 */
 };
 
-_Static_assert(offsetof(struct vcpu, gpr) == 64 && offsetof(struct vcpu, constants) == 432 && sizeof(struct vcpu) == 512, "offsets are used by translated code");
+_Static_assert(offsetof(struct vcpu, gpr) == 64 && offsetof(struct vcpu, constants) == 432 && sizeof(struct vcpu) == 800, "offsets are used by translated code");
 
 #endif

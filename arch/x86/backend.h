@@ -27,6 +27,7 @@ struct flag_state {
     bool carry_inverted;
     uint8_t condition;     /* 1 + cc / 2 of a condition on flags in memory that EFLAGS still answers, or 0: */
     uint8_t condition_x86; /* it holds (the even one of the pair) when this does */
+    bool float_compare;    /* EFLAGS are those of the (u)comis whose outcome the guest's flags in memory are */
 };
 
 /* What must agree where paths meet. */

@@ -90,6 +90,7 @@ void x86_mov_mr(struct x86_emitter *e, unsigned size, struct x86_mem m, unsigned
 void x86_mov_mi(struct x86_emitter *e, unsigned size, struct x86_mem m, int32_t imm);
 /* Source of `size` 1 or 2 (movsx: also 4) bytes; destination 32 bits (movzx, zero-extended to 64) or dsize bytes. */
 void x86_movzx_rr(struct x86_emitter *e, unsigned size, unsigned d, unsigned s);
+void x86_movzx_r_ah(struct x86_emitter *e, unsigned d); /* ah; d below r8 */
 void x86_movzx_rm(struct x86_emitter *e, unsigned size, unsigned d, struct x86_mem m);
 void x86_movsx_rr(struct x86_emitter *e, unsigned dsize, unsigned size, unsigned d, unsigned s);
 void x86_movsx_rm(struct x86_emitter *e, unsigned dsize, unsigned size, unsigned d, struct x86_mem m);

@@ -194,6 +194,11 @@ void x86_movzx_rr(struct x86_emitter *e, unsigned size, unsigned d, unsigned s)
     R(e, size == 1 ? OPC(0, 1, 0xb6) | OPC_BYTE_RM : OPC(0, 1, 0xb7), d, s);
 }
 
+void x86_movzx_r_ah(struct x86_emitter *e, unsigned d)
+{
+    R(e, OPC(0, 1, 0xb6), d, 4);
+}
+
 void x86_movzx_rm(struct x86_emitter *e, unsigned size, unsigned d, struct x86_mem m)
 {
     M(e, size == 1 ? OPC(0, 1, 0xb6) : OPC(0, 1, 0xb7), d, m);

@@ -2,12 +2,17 @@
  * flags.c: guest flags in EFLAGS and in memory.
  */
 #include <arch/x86/backend.h>
+#include <arch/x86/vop.h>
 
 void flags_forget(struct be *be)
 {
     be->flags.ef = 0;
     be->flags.condition = 0;
+    be->flags.float_compare = false;
 }
+
+/* The even conditions that (u)comis answers in one: less is N, equal Z and C, greater C, unordered C and V. 0 (X86_O): not these. */
+static const uint8_t float_condition[] = {[IR_VS / 2] = X86_P, [IR_GE / 2] = X86_AE, [IR_GT / 2] = X86_A};
 
 static void complement_carry(struct be *be)
 {
@@ -21,7 +26,7 @@ static bool has_cc(const struct ir_insn *i)
     return i->op == IR_OP_SEL || i->op == IR_OP_BRCC || i->op == IR_OP_EXIT_CC;
 }
 
-/* Is the condition that EFLAGS answers asked again soon? */
+/* Is a condition that EFLAGS answer, though the guest's flags are in memory, asked again soon? */
 static bool condition_ahead(const struct be *be)
 {
     uint32_t end = be->index + 12 < be->b->n ? be->index + 12 : be->b->n;
@@ -29,7 +34,7 @@ static bool condition_ahead(const struct be *be)
     for (uint32_t k = be->index + 1; k < end; k++) {
         const struct ir_insn *i = &be->b->insn[k];
         if (has_cc(i))
-            return i->cc / 2 + 1 == be->flags.condition;
+            return be->flags.float_compare ? float_condition[i->cc / 2] != 0 : i->cc / 2 + 1 == be->flags.condition;
         if (i->fset)
             return false;
     }
@@ -38,7 +43,7 @@ static bool condition_ahead(const struct be *be)
 
 bool flags_wanted(const struct be *be)
 {
-    return (be->need & be->flags.ef) || (be->flags.condition && condition_ahead(be));
+    return (be->need & be->flags.ef) || ((be->flags.condition || be->flags.float_compare) && condition_ahead(be));
 }
 
 void flags_emit_save(struct x86_emitter *e, uint8_t which, bool carry_inverted)
@@ -80,6 +85,7 @@ void flags_set_mem(struct be *be, uint8_t which)
     be->flags.mem |= which;
     be->flags.ef &= ~which;
     be->flags.condition = 0;
+    be->flags.float_compare = false;
 }
 
 void flags_carry_in(struct be *be, bool inverted)
@@ -154,6 +160,8 @@ enum x86_cc flags_condition(struct be *be, enum ir_cc cc)
     unsigned half = cc / 2, negate = cc & 1;
     uint8_t reads = condition[half].reads;
 
+    if (be->flags.float_compare && float_condition[half])
+        return (enum x86_cc)(float_condition[half] ^ negate);
     if ((be->flags.ef & reads) != reads) {
         if (be->flags.condition != half + 1) {
             flags_save(be, reads);
@@ -232,13 +240,25 @@ void lower_setf(struct be *be, const struct ir_insn *i)
     flags_set_mem(be, i->fset);
 }
 
+/* Is the instruction at hand preceded by a floating-point comparison that stores its outcome at off? */
+static bool just_compared(const struct be *be, uint32_t off)
+{
+    uint32_t k = be->index;
+
+    while (k > 0 && be->b->insn[k - 1].op == IR_OP_INSN)
+        k--;
+    return k > 0 && x86_vop_compares(&be->b->insn[k - 1]) && be->b->insn[k - 1].d == off;
+}
+
 void lower_ldf(struct be *be, const struct ir_insn *i)
 {
-    unsigned r = scratch_alloc(be);
+    bool compared = just_compared(be, i->imm); /* then the word is in rax, and nothing has changed EFLAGS */
+    unsigned r = compared ? X86_RAX : scratch_alloc(be);
 
-    flags_save(be, be->need & ~IR_NZCV);
-    x86_mov_rm(&be->e, 4, r, x86_state(i->imm));
+    if (!compared)
+        x86_mov_rm(&be->e, 4, r, x86_state(i->imm));
     x86_mov_mr(&be->e, 4, x86_state(VCPU_OFF(nf)), r);
     flags_forget(be);
     be->flags.mem = IR_NZCV;
+    be->flags.float_compare = compared;
 }

@@ -4,6 +4,8 @@
 #include <arch/x86/backend.h>
 
 #define EFLAGS_CF BIT(0)
+#define LAHF_ONE  BIT(1) /* always set */
+#define EFLAGS_PF BIT(2)
 #define EFLAGS_ZF BIT(6)
 #define EFLAGS_SF BIT(7)
 #define EFLAGS_OF BIT(11)
@@ -17,6 +19,10 @@ void host_init_vcpu(struct vcpu *v)
         .sign_single = {1u << 31, 1u << 31, 1u << 31, 1u << 31},
         .smallest_double = 1ull << 52,
         .smallest_single = 1u << 23,
+        .compared = {[LAHF_ONE] = 0x00010000,                                  /* greater */
+                     [LAHF_ONE | EFLAGS_CF] = 0x00000001,                      /* less */
+                     [LAHF_ONE | EFLAGS_ZF] = 0x00010100,                      /* equal */
+                     [LAHF_ONE | EFLAGS_ZF | EFLAGS_PF | EFLAGS_CF] = 0x01010000}, /* unordered */
     };
 }
 

@@ -21,6 +21,12 @@ bool x86_lower_vop(struct x86_emitter *e, const struct ir_insn *i);
 /* Does the code of `i`, or its fix-up, change rax, rcx, rdx or EFLAGS? */
 bool x86_vop_clobbers(const struct ir_insn *i);
 
+/* Is it a comparison? Then it leaves EFLAGS as (u)comis set them, and what it stores in eax. */
+static inline bool x86_vop_compares(const struct ir_insn *i)
+{
+    return i->op == IR_OP_VOP && ((i->imm2 & 0xffff) == IR_VOP_FCMP || (i->imm2 & 0xffff) == IR_VOP_FCMPE);
+}
+
 static inline void x86_vop_fixup(struct x86_emitter *e, enum x86_cc cc)
 {
     uint32_t at = x86_jcc(e, cc);

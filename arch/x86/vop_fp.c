@@ -136,13 +136,8 @@ void vop_fsign(struct x86_emitter *e, const struct ir_insn *i, const struct vop_
     store_fp(e, IS_DOUBLE(i), i->d, d);
 }
 
-/* Flags as bytes n z c v in one word */
-#define CMP_LESS      0x00000001u
-#define CMP_EQUAL     0x00010100u
-#define CMP_GREATER   0x00010000u
-#define CMP_UNORDERED 0x01010000u
-
-/* (u)comis raises Invalid as FCMPE (FCMP) does, and leaves unordered PF, equal ZF, less CF. */
+/* (u)comis raises Invalid as FCMPE (FCMP) does, and leaves unordered PF, equal ZF, less CF. They stay in EFLAGS, and what is stored is in eax:
+ * lower_ldf(). */
 void vop_fcmp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
     unsigned a = vop_operand(e, i->mem, X0, i->a);
@@ -150,13 +145,12 @@ void vop_fcmp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_r
     if (i->b == IR_NONE)
         vop_zero(e, X1);
     x86_v_rr(e, opc_of(i, r), a, i->b == IR_NONE ? X1 : vop_operand(e, i->mem, X1, i->b));
-    x86_mov_ri(e, X86_RAX, CMP_LESS);
-    x86_mov_ri(e, X86_RCX, CMP_GREATER);
-    x86_cmov_rr(e, X86_A, 4, X86_RAX, X86_RCX);
-    x86_mov_ri(e, X86_RCX, CMP_EQUAL);
-    x86_cmov_rr(e, X86_E, 4, X86_RAX, X86_RCX);
-    x86_mov_ri(e, X86_RCX, CMP_UNORDERED);
-    x86_cmov_rr(e, X86_P, 4, X86_RAX, X86_RCX);
+    x86_lahf(e);
+    x86_movzx_r_ah(e, X86_RAX);
+    struct x86_mem flags = VOP_CONSTANT(compared);
+    flags.index = X86_RAX;
+    flags.scale = 2;
+    x86_mov_rm(e, 4, X86_RAX, flags);
     store_int(e, i->d);
 }
 

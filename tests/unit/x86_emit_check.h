@@ -41,6 +41,11 @@ static UNUSED struct operand reg(unsigned size, unsigned r)
 {
     return (struct operand){.kind = REG, .size = size, .reg = r};
 }
+/* ah */
+static UNUSED struct operand high_byte(void)
+{
+    return (struct operand){.kind = REG, .size = 0};
+}
 static UNUSED struct operand vec(unsigned size, unsigned r)
 {
     return (struct operand){.kind = VEC, .size = size, .reg = r};
@@ -56,6 +61,8 @@ static UNUSED struct operand imm(int64_t v)
 
 static ZydisRegister zydis_reg(unsigned size, unsigned r)
 {
+    if (size == 0)
+        return ZYDIS_REGISTER_AH;
     ZydisRegisterClass c = size == 1   ? ZYDIS_REGCLASS_GPR8
                            : size == 2 ? ZYDIS_REGCLASS_GPR16
                            : size == 4 ? ZYDIS_REGCLASS_GPR32

@@ -292,6 +292,10 @@ static void test_extensions(void **state)
                 EMIT(x86_movsx_rr(&em, 8, 4, d, s));
                 EXPECT("movsxd", reg(8, d), reg(4, s));
             }
+    for (unsigned d = 0; d < 8; d++) {
+        EMIT(x86_movzx_r_ah(&em, d));
+        EXPECT("movzx", reg(4, d), high_byte());
+    }
     for (unsigned n = 0; n < n_shapes; n++)
         for (unsigned z = 1; z <= 2; z++) {
             unsigned d = n % 16;

@@ -33,7 +33,7 @@
 #include "ir_reference.h"
 
 #define STATE_SIZE   2048
-#define STATE_OFF    512u /* CPU state of the test's own, beyond struct vcpu */
+#define STATE_OFF    800u /* CPU state of the test's own, beyond struct vcpu */
 #define WINDOW_SIZE  (1ull << 32)
 #define WINDOW_SLACK 0x10000
 #define HOLE         0x00100000u /* accesses here fault */

@@ -15,7 +15,7 @@
 #include <dbt/host.h>
 
 #define STATE_BYTES 1024
-#define REG(n)      (512u + 16u * (n)) /* offset of the n-th 16-byte register in state */
+#define REG(n)      (800u + 16u * (n)) /* offset of the n-th 16-byte register in state */
 #define RUNS        40
 
 static uint8_t state[STATE_BYTES] __attribute__((aligned(64)));
