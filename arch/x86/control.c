@@ -108,6 +108,7 @@ struct merge {
     bool inverted;   /* polarity of the first */
     bool mixed;      /* paths differ in polarity */
     uint8_t condition, condition_x86;
+    bool float_compare;
     uint16_t scratch[X86_N_SCRATCH];
 };
 
@@ -119,7 +120,8 @@ static void merge_path(struct merge *m, const struct flag_state *f, const uint16
                             .any = true,
                             .inverted = f->carry_inverted,
                             .condition = f->condition,
-                            .condition_x86 = f->condition_x86};
+                            .condition_x86 = f->condition_x86,
+                            .float_compare = f->float_compare};
         memcpy(m->scratch, scratch, sizeof(m->scratch));
         return;
     }
@@ -127,6 +129,7 @@ static void merge_path(struct merge *m, const struct flag_state *f, const uint16
         m->mixed = true;
     if (m->condition != f->condition || m->condition_x86 != f->condition_x86)
         m->condition = 0;
+    m->float_compare &= f->float_compare;
     m->ef &= f->ef;
     m->mem &= f->mem;
     for (unsigned r = 0; r < X86_N_SCRATCH; r++)
@@ -195,8 +198,12 @@ void lower_label(struct be *be, const struct ir_insn *i)
         bind_branch(be, &be->branch[k], missing);
         be->branch[k] = be->branch[--be->n_branches];
     }
-    be->flags = (struct flag_state){
-        .ef = m.ef, .mem = m.mem | missing, .carry_inverted = m.inverted, .condition = m.condition, .condition_x86 = m.condition_x86};
+    be->flags = (struct flag_state){.ef = m.ef,
+                                    .mem = m.mem | missing,
+                                    .carry_inverted = m.inverted,
+                                    .condition = m.condition,
+                                    .condition_x86 = m.condition_x86,
+                                    .float_compare = m.float_compare};
     memcpy(be->scratch, m.scratch, sizeof(be->scratch));
     be->dirty = 0;
     be->reachable = true;

@@ -34,7 +34,8 @@ static bool holds(unsigned cc, unsigned nzcv)
 
 /*
  * One function a comparison and a condition: bit 0 by a move, 1 by a branch, 2 by a move behind arithmetic that leaves the guest's flags
- * alone, 3 by a branch that finds the flags where another condition has been asked before, 4 by a move of a floating-point register.
+ * alone, 3 by a branch that finds the flags where another condition has been asked before, 4 by a move of a floating-point register,
+ * 5 by a move behind a load under the same condition.
  */
 #define ONE(name, cond, load, compare)                                                                                                     \
     static uint32_t name##_##cond(const void *a, const void *b)                                                                            \
@@ -44,7 +45,8 @@ static bool holds(unsigned cc, unsigned nzcv)
                          "\n vmrs APSR_nzcv, fpscr\n b" #cond " 1f\n b 2f\n1: add %0, %0, #2\n2:\n" compare                                \
                          "\n vmrs APSR_nzcv, fpscr\n add %1, %2, %3\n sub %1, %1, #1\n mov %1, #0\n mov" #cond " %1, #4\n"                 \
                          " orr %0, %0, %1\n" compare "\n vmrs APSR_nzcv, fpscr\n movhi %1, #0\n movge %1, #0\n b" #cond                    \
-                         " 1f\n b 2f\n1: add %0, %0, #8\n2:\n" compare                                                                     \
+                         " 1f\n b 2f\n1: add %0, %0, #8\n2:\n" compare "\n vmrs APSR_nzcv, fpscr\n mov %1, #0\n ldr" #cond                 \
+                         " %1, [%2]\n mov" #cond " %1, #32\n orr %0, %0, %1\n" compare                                                     \
                          "\n vmrs APSR_nzcv, fpscr\n vmov s4, %0\n add %1, %0, #16\n vmov s5, %1\n vmov" #cond                             \
                          ".f32 s4, s5\n vmov %0, s4\n"                                                                                     \
                          : "=&r"(r), "=&r"(t)                                                                                              \
@@ -104,7 +106,7 @@ void guest_main(void)
                 uint32_t fpscr = 0;
                 __asm__ volatile(".fpu vfpv4\n vmsr fpscr, %0" : : "r"(fpscr));
                 print(conditions[c].name);
-                expect(form[f], conditions[c].by[f](a, b), holds(c, pairs[k].outcome) ? 31 : 0);
+                expect(form[f], conditions[c].by[f](a, b), holds(c, pairs[k].outcome) ? 63 : 0);
                 __asm__ volatile(".fpu vfpv4\n vmrs %0, fpscr" : "=r"(fpscr));
                 expect("  flags", fpscr, pairs[k].outcome << 28 | (invalid(k, f & 1) ? FPSCR_IOC : 0));
             }
