@@ -214,7 +214,6 @@ int virtqueue_pop(struct virtqueue *q, struct virtio_chain *c)
         return fail(q, "there are more requests than the ring has entries");
     uint16_t head = load16(q->avail + AVAIL_RING + 2 * (q->last_avail & (q->size - 1)));
     c->head = head;
-    c->n_desc = 1;
     c->n_out = c->n_in = 0;
     c->out_len = c->in_len = 0;
     const char *wrong = walk(q, c, q->desc, q->size, head, false);

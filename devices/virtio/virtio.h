@@ -25,7 +25,6 @@
 #define VIRTIO_F_INDIRECT_DESC 28
 #define VIRTIO_F_EVENT_IDX     29
 #define VIRTIO_F_VERSION_1     32
-#define VIRTIO_F_RING_PACKED   34
 
 struct virtio; /* the transport's side of one device */
 struct virtqueue;
@@ -50,7 +49,6 @@ struct virtio_class {
 /* Buffers of one request. out: to be read by the device; in: to be written. The iovecs point into guest RAM. */
 struct virtio_chain {
     uint16_t head;
-    uint16_t n_desc; /* ring slots the chain took (packed ring) */
     unsigned n_out, n_in;
     uint64_t out_len, in_len; /* bytes */
     struct iovec out[VIRTIO_CHAIN_MAX]; /* in_first() follows: see virtio_chain_in() */
