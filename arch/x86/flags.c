@@ -12,7 +12,7 @@ void flags_forget(struct be *be)
 }
 
 /* The even conditions that (u)comis answers in one: less is N, equal Z and C, greater C, unordered C and V. 0 (X86_O): not these. */
-static const uint8_t float_condition[] = {[IR_VS / 2] = X86_P, [IR_GE / 2] = X86_AE, [IR_GT / 2] = X86_A};
+static const uint8_t float_condition[8] = {[IR_VS / 2] = X86_P, [IR_GE / 2] = X86_AE, [IR_GT / 2] = X86_A};
 
 static void complement_carry(struct be *be)
 {
