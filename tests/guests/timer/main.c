@@ -287,11 +287,11 @@ void guest_main(void)
 
     /* periodic, a hundred times, with work between */
     rearm = 62500 / 2; /* 0.5 ms */
-    MCRR(3, c14, count() + rearm);
+    a = count();       /* before it is armed: the machine may be away for a while in between */
+    MCRR(3, c14, a + rearm);
     MCR(0, c14, c3, 1, 1);
     ISB();
     IRQ_ON();
-    a = count();
     volatile uint32_t work = 0;
     while (ticks < 100)
         work = work * 5 + 1;
