@@ -21,11 +21,12 @@ def median(data, workload, machine):
 
 
 def ratio(data, workload, machine, base):
-    """How many times faster MACHINE is than BASE: median over median, and the least and greatest of the pairs of one run."""
+    """How many times faster MACHINE is than BASE: median over median, and the least and greatest of the pairs of one run. None when one of them
+    was not measured, or was over before the clock moved."""
     a, b = values(data, workload, base), values(data, workload, machine)
-    if not a or not b:
+    pairs = [x / y for x, y in zip(a, b) if x > 0 and y > 0]
+    if not pairs or not statistics.median(a) or not statistics.median(b):
         return None
-    pairs = [x / y for x, y in zip(a, b) if y > 0]
     return statistics.median(a) / statistics.median(b), min(pairs), max(pairs)
 
 
