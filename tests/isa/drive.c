@@ -251,8 +251,9 @@ static bool same_loop(struct batch *one, struct isa_result *r, struct isa_result
     return isa_same(&one->cases[0], r, want);
 }
 
-/* A branch to an A32 address that is no multiple of four: when the watchdog's interrupt comes between it and the fetch, the return from that
- * clears the two bits, and the fetch aborts with another address. By itself, without an interrupt just then, the case must be the same. */
+/* A branch to an A32 address that is no multiple of four, where one side aborts with the two bits cleared. An exception return clears them: so
+ * would the watchdog's interrupt between the branch and the fetch. The runner does not say whether there was one; the case is run again by
+ * itself, must then be the same, and is counted. */
 static bool interrupted_fetch(const struct isa_result *r, const struct isa_result *want)
 {
     return r->kind == ISA_FETCH && want->kind == ISA_FETCH && !((r->out.cpsr | want->out.cpsr) & 0x20) && r->out.pc != want->out.pc &&
@@ -265,7 +266,7 @@ static bool same_fetch(struct batch *one, const struct paths *paths)
 }
 
 /* Drop the reports that are the watchdog's doing. */
-static void settle_watchdog(const struct drive *d, struct batch *b)
+static void settle_watchdog(struct drive *d, struct batch *b)
 {
     struct paths paths = d->paths;
     unsigned kept = 0;
@@ -282,6 +283,8 @@ static void settle_watchdog(const struct drive *d, struct batch *b)
             batch_free(&one);
         }
         if (same) {
+            d->settled_loops += loop;
+            d->settled_fetches += fetch;
             b->n_different--;
             continue;
         }

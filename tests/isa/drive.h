@@ -13,6 +13,7 @@ struct drive {
     struct gen gen;
     struct coverage coverage;
     uint64_t different, interrupts;
+    uint64_t settled_loops, settled_fetches; /* differences that were gone when the case ran by itself: settle_watchdog() */
     unsigned detailed, max_detailed;           /* differences printed */
     unsigned oracle_deaths, max_oracle_deaths; /* cases that QEMU does not survive; they are left out */
 };

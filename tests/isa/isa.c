@@ -76,6 +76,8 @@ static void summary(const struct drive *d, const struct settings *s)
             printf(" %s %lu", isa_kind_name(i), (unsigned long)d->coverage.kinds[i]);
     if (d->paths.timer_ticks)
         printf("; %lu interrupts", (unsigned long)d->interrupts);
+    if (d->settled_loops || d->settled_fetches)
+        printf("; settled by themselves: %lu loops, %lu misaligned fetches", (unsigned long)d->settled_loops, (unsigned long)d->settled_fetches);
     if (d->oracle_deaths)
         printf("; the oracle died of %u (at most %u are left out)", d->oracle_deaths, d->max_oracle_deaths);
     printf("; %.0f s\n", difftime(time(NULL), s->start));
