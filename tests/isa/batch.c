@@ -278,7 +278,8 @@ static int run_bare(struct batch *b, const struct paths *p, const char *who, con
             char *e;
             if (strtoul(s + 5, &e, 16) == b->n) {
                 b->n_different = (unsigned)strtoul(e, &e, 16);
-                b->n_interrupts = (unsigned)strtoul(e, NULL, 16);
+                b->n_interrupts = (unsigned)strtoul(e, &e, 16);
+                b->n_misaligned = (unsigned)strtoul(e, NULL, 16);
                 done = true;
             }
         } else if (strncmp(s, "DIFF ", 5) == 0 && b->n_reports < b->n) {

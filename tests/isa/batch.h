@@ -40,7 +40,7 @@ struct batch {
     uint32_t code_size;
     uint32_t pattern[ISA_DATA_SIZE / 4];
     /* differences found by the last batch_run_target() */
-    unsigned n_interrupts;
+    unsigned n_interrupts, n_misaligned; /* all, and those before the fetch from a misaligned A32 address */
     unsigned n_different; /* as the target counted */
     unsigned n_reports;
     unsigned *report_case;

@@ -13,7 +13,7 @@ struct drive {
     struct gen gen;
     struct coverage coverage;
     uint64_t different, interrupts;
-    uint64_t settled_loops, settled_fetches; /* differences that were gone when the case ran by itself: settle_watchdog() */
+    uint64_t settled_loops;                    /* cases that were endless only beside others: settle_watchdog() */
     unsigned detailed, max_detailed;           /* differences printed */
     unsigned oracle_deaths, max_oracle_deaths; /* cases that QEMU does not survive; they are left out */
 };
@@ -25,5 +25,8 @@ int drive_batch(struct drive *d, uint64_t seed, unsigned first, unsigned n);
 
 /* Does the comparison see anything? 0: so it does. */
 int drive_self_check(struct drive *d, uint64_t seed, unsigned n);
+
+/* Branches to misaligned A32 addresses with interrupts before the fetch. 0: they abort as without. */
+int drive_misaligned_check(struct drive *d, uint64_t seed, unsigned n);
 
 #endif

@@ -137,14 +137,17 @@ on_irq:
     mcr     p15, 0, r2, c14, c3, 0      @ CNTV_TVAL
     isb
     str     r1, [r0, #0x10]             @ GICC_EOIR
-    bl      bare_is_loop
+    ldr     r0, [sp, #20]               @ lr
+    sub     r0, r0, #4
+    mrs     r1, spsr
+    bl      bare_interrupt              @ (pc, cpsr) -> does it end the case?
     cmp     r0, #0
     pop     {r0-r3, r12, lr}
-    bne     on_loop
+    bne     on_end
     subs    pc, lr, #4
-on_loop:
+on_end:
     ldr     sp, =frame
-    entry VEC_LOOP
+    entry VEC_IRQ
     .ltorg
 
 /*

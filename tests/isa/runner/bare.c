@@ -1,7 +1,8 @@
 /*
  * bare.c: runs a batch on the bare machine: the side under test. Board: UART at 0x09000000, RAM at 0x40000000, PSCI by HVC.
  *
- * Prints, per differing case, "DIFF <index>" and the result as hexadecimal words, then "DONE <cases> <differences> <interrupts>".
+ * Prints, per differing case, "DIFF <index>" and the result as hexadecimal words, then "DONE <cases> <differences> <interrupts>
+ * <interrupts before the fetch from a misaligned A32 address>".
  */
 #include "bare.h"
 #include "collect.h"
@@ -12,7 +13,7 @@ extern struct {
 } frame;
 uint32_t bare_make_tables(void);
 const struct isa_state *bare_first(void);
-bool bare_is_loop(void);
+bool bare_interrupt(uint32_t pc, uint32_t cpsr);
 const struct isa_state *bare_event(uint32_t vector);
 _Noreturn void bare_power_off(void);
 uint32_t bare_banked;                       /* ISA_MODE_BANKED */
@@ -20,7 +21,8 @@ uint32_t bare_timer_ticks, bare_interrupts; /* for the interrupt handler; not 0:
 
 static uint32_t level1[4096] __attribute__((aligned(16384)));
 static uint32_t level2[256] __attribute__((aligned(1024)));
-static uint32_t current, differences;
+static uint32_t current, differences, misaligned_interrupts;
+static enum isa_kind interrupt_kind; /* of an interrupt that ends a case */
 static struct isa_result result;
 
 #define SECTION_NORMAL  0x1140eu            /* TEX 001 C B: normal write-back, shareable, AP = 01: privileged only */
@@ -115,15 +117,23 @@ const struct isa_state *bare_first(void)
     return &cases()[0].in;
 }
 
-/* At every timer interrupt: is it the watchdog's eighth in one case? */
-bool bare_is_loop(void)
+/* A timer interrupt before the instruction at pc: does it end the case? The watchdog's eighth in one case does. So does one that came between
+ * a branch to an A32 address that is no multiple of four and the fetch from there: the return from the interrupt would clear the two bits
+ * (ARM ARM A2.3.1, BranchWritePC()), so the alignment fault that the fetch raises is recorded here. */
+bool bare_interrupt(uint32_t pc, uint32_t cpsr)
 {
     static uint32_t seen, times;
 
+    if (!(cpsr & 0x20) && pc & 3) {
+        misaligned_interrupts++;
+        interrupt_kind = ISA_FETCH;
+        return true;
+    }
     if (!(batch()->mode & ISA_MODE_WATCHDOG))
         return false;
     times = seen == current ? times + 1 : 0;
     seen = current;
+    interrupt_kind = ISA_LOOP;
     return times == 8;
 }
 
@@ -159,8 +169,10 @@ const struct isa_state *bare_event(uint32_t vector)
         result.out.pc -= thumb ? 2 : 4;
         result.kind = ISA_SVC;
         break;
-    case VEC_LOOP:
-        result.kind = ISA_LOOP;
+    case VEC_IRQ:
+        result.kind = interrupt_kind;
+        if (interrupt_kind == ISA_FETCH)
+            result.far = result.out.pc -= 4;
         break;
     case VEC_PABT:
         result.out.pc -= 4;
@@ -190,6 +202,8 @@ const struct isa_state *bare_event(uint32_t vector)
         put_hex(differences);
         put_char(' ');
         put_hex(bare_interrupts);
+        put_char(' ');
+        put_hex(misaligned_interrupts);
         put_char('\n');
         bare_power_off();
     }

@@ -3,4 +3,4 @@
 #define VEC_SVC   2
 #define VEC_PABT  3
 #define VEC_DABT  4
-#define VEC_LOOP  5 /* not a vector: the watchdog */
+#define VEC_IRQ   5 /* an interrupt that ends the case: bare_interrupt() */
