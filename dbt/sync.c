@@ -27,10 +27,10 @@ static void sync_page(struct engine *e, unsigned n, uint32_t va, uint32_t *entry
         return;
     }
     if (page_of(e, t.pa) != *entry >> 12) {
-        bool mapped = *entry & VE_MAPPED;
-        view_unmap_entry(e, n, va, entry);
-        if (mapped)
+        if (*entry & VE_MAPPED)
             view_map(e, n, va, &t, false);
+        else
+            view_unmap_entry(e, n, va, entry);
         return;
     }
     if ((*entry & VE_EXEC) && !(t.rights & GUEST_RIGHT_X)) {

@@ -138,17 +138,22 @@ static unsigned oldest_view(const struct engine *e, unsigned except)
 }
 
 /*
- * A view that is likely to be of no use any more: stale (an address space that ends is invalidated as a whole) and not used lately. Taking
- * these first keeps the views that short-lived processes go through few, and their books in the caches.
+ * A view that is likely to be of no use any more: stale (an address space that ends is invalidated as a whole), and of tables that stand for
+ * another address space now, or not used lately: a process that forks is invalidated too, and goes on when its child has ended. Taking these
+ * first keeps the views that short-lived processes go through few, and their books in the caches.
  */
-#define LATELY 16u /* changes of view */
-static unsigned stale_view(const struct engine *e)
+#define LATELY 1024u /* changes of view; a process that is made, does nothing and ends takes 500 */
+static unsigned stale_view(const struct engine *e, const struct guest_regime *r)
 {
     unsigned best = NONE;
 
     for (unsigned n = 0; n < e->n_views; n++) {
         const struct view *w = &e->view[n];
-        if (w->stale && w->owned && n != e->cur && w->last_use + LATELY < e->tick && (best == NONE || w->last_use < e->view[best].last_use))
+        if (!w->stale || !w->owned || n == e->cur)
+            continue;
+        if (w->regime.ttbr0 == r->ttbr0 && w->regime.asid != r->asid)
+            return n;
+        if (w->last_use + LATELY < e->tick && (best == NONE || w->last_use < e->view[best].last_use))
             best = n;
     }
     return best;
@@ -170,20 +175,26 @@ static bool view_make_leaf(struct engine *e, unsigned n, uint32_t i)
     return true;
 }
 
-void view_unmap_entry(struct engine *e, unsigned n, uint32_t va, uint32_t *entry)
+/* Empty an entry; what the window shows there is the caller's business. */
+static void clear_entry(struct engine *e, unsigned n, uint32_t va, uint32_t *entry)
 {
     struct view *w = &e->view[n];
 
     if (*entry & VE_WRITE)
         wmap_remove(e, *entry >> 12, n, va >> 12);
-    if (*entry & VE_MAPPED) {
-        plat_unmap(e->plat, n, va & ~(PAGE_SIZE - 1), PAGE_SIZE);
-        e->v->stats->pages_unmapped++;
-    }
     if (*entry & VE_EXEC)
         view_flush_code_page(e, w, va);
     *entry = 0;
     w->entries--;
+}
+
+void view_unmap_entry(struct engine *e, unsigned n, uint32_t va, uint32_t *entry)
+{
+    if (*entry & VE_MAPPED) {
+        plat_unmap(e->plat, n, va & ~(PAGE_SIZE - 1), PAGE_SIZE);
+        e->v->stats->pages_unmapped++;
+    }
+    clear_entry(e, n, va, entry);
 }
 
 void view_forget(struct engine *e, unsigned n, uint32_t va)
@@ -348,7 +359,7 @@ void view_map(struct engine *e, unsigned n, uint32_t va, const struct guest_tran
     unsigned rights = writable ? PLAT_R | PLAT_W : PLAT_R;
 
     if (*entry && *entry >> 12 != page)
-        view_unmap_entry(e, n, va, entry);
+        clear_entry(e, n, va, entry); /* mapping another page replaces the one that is mapped */
     if (!*entry)
         w->entries++;
     uint32_t old = *entry;
@@ -495,7 +506,7 @@ static unsigned view_choose(struct engine *e, const struct guest_regime *r)
             (best == NONE || e->view[n].owned || (!e->view[best].owned && e->view[n].entries > e->view[best].entries)))
             best = n;
     if (best == NONE) {
-        best = stale_view(e);
+        best = stale_view(e, r);
         for (unsigned n = 0; n < e->n_views && best == NONE; n++)
             if (!e->view[n].used)
                 best = n;
