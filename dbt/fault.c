@@ -179,6 +179,6 @@ void engine_premap(struct vcpu *v, uint32_t va, bool is_write)
     if (guest_walk(v, &cur_view(e)->regime, va, &t) != 0 || !(t.rights & GUEST_RIGHT_R) || page_of(e, t.pa) == NONE ||
         (is_write && !(t.rights & GUEST_RIGHT_W)))
         return;
-    view_map(e, e->cur, va, &t, is_write);
+    view_map_fault(e, e->cur, va, &t, is_write);
     plat_flush(e->plat);
 }

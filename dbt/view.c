@@ -406,32 +406,41 @@ static bool continues(struct engine *e, const struct view *w, uint32_t vpn, int 
            is_writable(e, &k) == is_writable(e, t);
 }
 
+/* Nothing is shown at vpn, and no instructions but those of `page` have been looked up there. */
+static bool is_free(struct engine *e, struct view *w, uint32_t vpn, uint32_t page)
+{
+    uint32_t entry = *view_entry(e, w, vpn << 12);
+
+    return !(entry & VE_MAPPED) && (!entry || entry >> 12 == page);
+}
+
 /* Map va with the neighbours that continue it in memory. False: it is not a matter of mapping small pages that are not mapped. */
 static bool map_run(struct engine *e, unsigned n, uint32_t va, const struct guest_translation *t, bool write)
 {
     struct view *w = &e->view[n];
     unsigned i = l1_index(va);
-    uint32_t vpn = va >> 12, group = ALIGN_DOWN(vpn, e->cfg.fault_around), lo = vpn, hi = vpn + 1;
+    uint32_t vpn = va >> 12, group = ALIGN_DOWN(vpn, e->cfg.fault_around), lo = vpn, hi = vpn + 1, page = page_of(e, t->pa);
 
-    if (t->lg2 >= 20 || !(w->l1[i] & VE_LEAF) || *view_entry(e, w, va) != 0)
+    if (t->lg2 >= 20 || !(w->l1[i] & VE_LEAF) || !is_free(e, w, vpn, page))
         return false;
     view_own(e, n, t);
     if (write)
-        page_written(e, page_of(e, t->pa));
+        page_written(e, page);
     if (t->lg2 > 12) {
         w->l1[i] |= VE_LARGE;
         w->large = true;
     }
-    while (lo > group && *view_entry(e, w, (lo - 1) << 12) == 0 && continues(e, w, lo - 1, (int)(lo - 1 - vpn), t))
+    while (lo > group && is_free(e, w, lo - 1, page - (vpn - lo + 1)) && continues(e, w, lo - 1, (int)(lo - 1 - vpn), t))
         lo--;
-    while (hi < group + e->cfg.fault_around && *view_entry(e, w, hi << 12) == 0 && continues(e, w, hi, (int)(hi - vpn), t))
+    while (hi < group + e->cfg.fault_around && is_free(e, w, hi, page + (hi - vpn)) && continues(e, w, hi, (int)(hi - vpn), t))
         hi++;
     bool writable = is_writable(e, t);
-    uint32_t page = page_of(e, t->pa) - (vpn - lo);
+    page -= vpn - lo;
     plat_map(e->plat, n, lo << 12, (uint64_t)(hi - lo) * PAGE_SIZE, (uint64_t)page * PAGE_SIZE, writable ? PLAT_R | PLAT_W : PLAT_R);
     for (; lo < hi; lo++, page++) {
-        *view_entry(e, w, lo << 12) = page << 12 | VE_MAPPED | (writable ? VE_WRITE : 0) | (t->ng ? VE_NG : 0);
-        w->entries++;
+        uint32_t *entry = view_entry(e, w, lo << 12);
+        w->entries += !*entry;
+        *entry = page << 12 | VE_MAPPED | (writable ? VE_WRITE : 0) | (*entry & VE_EXEC) | (t->ng ? VE_NG : 0);
         e->v->stats->pages_mapped++;
         if (writable)
             wmap_add(e, page, n, lo);
