@@ -12,6 +12,8 @@
 struct guest_memory {
     uint8_t *ram; /* all of guest RAM; moves only while no device is started */
     uint64_t size; /* bytes */
+    bool shared; /* it is a memory file, fd, from its beginning: another process may map it, and sees what happens here */
+    int fd;
     void (*written)(void *ctx, uint64_t ram_off, uint64_t len);
     void *ctx;
 };

@@ -337,7 +337,9 @@ static int boot_once(struct vm *vm)
     atomic_store(&vm->vcpu_done, false);
     if (vm->accel->create(vm) < 0)
         return -1;
-    vm->mem.ram = vm->ram; /* an accelerator may have moved it */
+    vm->mem.shared = vm->ram == vm->mem.ram; /* an accelerator may have moved it, to private memory */
+    vm->mem.fd = vm->ram_fd;
+    vm->mem.ram = vm->ram;
     set_running(vm, true);
     if (!vm->tsc_start)
         vm->tsc_start = host_tsc();

@@ -2,10 +2,10 @@
 # The Debian packages armlet is built and tested with, in one place. Sourced by tools/install-deps and by CI; never run.
 
 # To build the armlet binary, fetch a guest and boot it.
-export PACKAGES_BUILD="gcc libc6-dev gcc-arm-linux-gnueabihf libc6-dev-armhf-cross binutils cmake ninja-build pkg-config libfdt-dev libcapstone-dev libzydis-dev libslirp-dev liburing-dev libnbd-dev ca-certificates cpio python3"
+export PACKAGES_BUILD="gcc libc6-dev gcc-arm-linux-gnueabihf libc6-dev-armhf-cross binutils cmake ninja-build pkg-config libfdt-dev libcapstone-dev libzydis-dev libslirp-dev liburing-dev ca-certificates cpio python3"
 
 # To run the tests: units, the instruction oracle, boots beside QEMU.
-export PACKAGES_TEST="libcmocka-dev qemu-system-arm qemu-user device-tree-compiler util-linux qemu-utils e2fsprogs iperf3 iproute2 dpkg-dev make perl"
+export PACKAGES_TEST="libcmocka-dev qemu-system-arm qemu-system-common qemu-user device-tree-compiler util-linux qemu-utils e2fsprogs iperf3 iproute2 dpkg-dev make perl"
 
 # To make Debian disks (tools/mkdebian) and test them over ssh.
 export PACKAGES_DISK="e2fsprogs fakeroot qemu-utils cpio openssh-client ca-certificates"

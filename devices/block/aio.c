@@ -36,7 +36,6 @@ struct aio *aio_create(enum aio_engine engine)
     if (!a)
         return NULL;
     a->completed_tail = &a->completed;
-    a->watch.fd = -1;
     a->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     for (size_t i = engine == AIO_ENGINE_THREADS ? ARRAY_LEN(engines) - 1 : 0; a->wake_fd >= 0 && !a->engine && i < ARRAY_LEN(engines);
          i++) {
@@ -141,40 +140,45 @@ static void drain(int fd)
     }
 }
 
-/* Wait for something to happen; serve the watched descriptor. timeout in ms, -1: for ever. */
+/* Wait for something to happen. timeout in ms, -1: for ever. */
 static void sleep_until(struct aio *a, int timeout)
 {
-    struct pollfd p[3] = {{.fd = a->wake_fd, .events = POLLIN}, {.fd = a->class->fd(a->engine), .events = POLLIN}, {.fd = -1}};
-    if (a->watch.fd >= 0)
-        p[2] = (struct pollfd){.fd = a->watch.fd, .events = a->watch.events(a->watch.arg)};
-    if (p[2].fd >= 0 && !p[2].events)
-        p[2].fd = -1;
-    if (timeout) {
-        atomic_store(&a->sleeping, true);
-        if (atomic_load(&a->woken))
-            timeout = 0;
-    }
+    struct pollfd p[2 + AIO_WATCH_FDS] = {{.fd = a->wake_fd, .events = POLLIN}, {.fd = a->class->fd(a->engine), .events = POLLIN}};
+    for (unsigned i = 0; i < AIO_WATCH_FDS; i++)
+        p[2 + i].fd = -1;
+    if (a->watch.before_sleep && !a->watch.before_sleep(a->watch.arg, &p[2]))
+        timeout = 0;
+    atomic_store(&a->sleeping, true);
+    if (atomic_load(&a->woken))
+        timeout = 0;
     int n = poll(p, ARRAY_LEN(p), timeout);
     atomic_store(&a->sleeping, false);
     if (n > 0 && p[0].revents)
         drain(a->wake_fd);
-    if (n > 0 && p[2].revents)
-        a->watch.ready(a->watch.arg, p[2].revents);
+    if (n > 0 && (p[2].revents || p[3].revents))
+        a->watch.woken(a->watch.arg, &p[2]);
+}
+
+static void run_watch(struct aio *a)
+{
+    if (a->watch.run)
+        a->watch.run(a->watch.arg);
 }
 
 void aio_run(struct aio *a, bool wait)
 {
     a->class->flush(a->engine);
+    run_watch(a);
     bool any = deliver(a);
     if (!any && wait && !atomic_load(&a->woken)) {
         bool all = a->class->flush(a->engine);
         sleep_until(a, all ? -1 : 1);
-        any = deliver(a);
-    } else if (a->watch.fd >= 0) {
-        sleep_until(a, 0);
+        run_watch(a);
+        deliver(a);
     }
     atomic_store(&a->woken, false); /* the caller looks at its own sources of work after this, deliver() at ours before the next sleep */
     a->class->flush(a->engine);     /* what the completions have submitted */
+    run_watch(a);
 }
 
 void aio_wake(struct aio *a)

@@ -13,6 +13,7 @@
 #define DEVICES_BLOCK_AIO_H
 
 #include <armlet/base.h>
+#include <poll.h>
 #include <sys/uio.h>
 
 enum aio_engine { AIO_ENGINE_AUTO, AIO_ENGINE_URING, AIO_ENGINE_THREADS };
@@ -50,12 +51,13 @@ void aio_submit(struct aio *a, struct aio_op *op);
 /* Let op come back with `result` without doing anything. */
 void aio_complete(struct aio *a, struct aio_op *op, int64_t result);
 
-/* A descriptor to serve beside the operations: events() says what to wait for (0: nothing), ready() is called from aio_run(). One for each
- * aio; fd -1: none. */
+#define AIO_WATCH_FDS 2
+
+/* Something to serve beside the operations, from aio_run(); it completes operations with aio_complete(). One for each aio. */
 struct aio_watch {
-    int fd;
-    short (*events)(void *arg);
-    void (*ready)(void *arg, short revents);
+    void (*run)(void *arg);                            /* in every aio_run(): hand over, and take what has come, without waiting */
+    bool (*before_sleep)(void *arg, struct pollfd *p); /* fill in what to wake for; false: there is something for run() to do at once */
+    void (*woken)(void *arg, const struct pollfd *p);  /* one of them is ready */
     void *arg;
 };
 void aio_watch(struct aio *a, struct aio_watch w);

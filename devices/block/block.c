@@ -125,13 +125,7 @@ struct block *block_open(const struct block_options *o)
     if (format == BLOCK_FORMAT_RAW) {
         b = open_raw(fd, size, o, guessed);
     } else {
-        close(fd); /* qemu-nbd opens and locks it */
-#ifdef ARMLET_NBD
-        b = nbd_create_qemu("qcow2", o);
-#else
-        error_report("drive '%s': this armlet was built without libnbd, which qcow2 images need", o->file);
-        b = NULL;
-#endif
+        b = storage_create(fd, "qcow2", o);
     }
     if (b && o->snapshot)
         b = overlay_create(b, o->file);

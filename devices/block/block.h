@@ -50,20 +50,31 @@ struct block_request {
     struct { /* the backend's own while submitted */
         struct aio_op op;
         struct block *block;
-        uint64_t progress;  /* bytes done */
+        uint64_t progress;  /* bytes done, or under way where a request has several pieces */
         struct iovec *tail; /* what is left of iov, when some of it is done */
         struct iovec one;   /* the step under way goes through `bounce` */
         void *bounce;
         bool syncing;       /* all is done but the flush for fua */
         bool explicit_zero; /* ZERO by writing zeroes */
+        bool to_flush;      /* the next piece is a flush */
+        bool waiting;       /* in a line of requests */
+        unsigned pieces;    /* under way */
+        int err;            /* of the first piece that failed */
         struct block_request *next;
     } own;
 };
 
 struct block;
 
+/* Guest RAM, where other processes may map it: size bytes at base are the beginning of fd. */
+struct block_memory {
+    void *base;
+    uint64_t size;
+    int fd;
+};
+
 struct block_class {
-    void (*start)(struct block *b, struct aio *aio);
+    void (*start)(struct block *b, struct aio *aio, const struct block_memory *ram);
     void (*stop)(struct block *b); /* may be NULL */
     void (*submit)(struct block *b, struct block_request *r);
     void (*close)(struct block *b); /* frees b */
@@ -79,9 +90,10 @@ struct block {
 struct block *block_open(const struct block_options *o);
 void block_close(struct block *b); /* NULL is fine */
 
-static inline void block_start(struct block *b, struct aio *aio)
+/* ram: where most of what is read and written will lie, not kept; NULL: nothing is known about that. */
+static inline void block_start(struct block *b, struct aio *aio, const struct block_memory *ram)
 {
-    b->class->start(b, aio);
+    b->class->start(b, aio, ram);
 }
 
 static inline void block_stop(struct block *b)
@@ -101,8 +113,9 @@ static inline void block_submit(struct block *b, struct block_request *r)
  * was not given). */
 struct block *raw_create(int fd, const char *name, uint64_t size, const struct block_options *o, bool guard);
 
-/* An image in a format of QEMU's, served by a qemu-nbd child process. NULL after a message. */
-struct block *nbd_create_qemu(const char *format, const struct block_options *o);
+/* An image in a format of QEMU's, served by a qemu-storage-daemon child process. Takes fd, which is open on the image. NULL after a
+ * message. */
+struct block *storage_create(int fd, const char *format, const struct block_options *o);
 
 /* Writes go to an unlinked temporary file. Takes base, which need not be writable, also when it fails (NULL after a message). */
 struct block *overlay_create(struct block *base, const char *name);

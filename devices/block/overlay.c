@@ -142,12 +142,12 @@ static void overlay_submit(struct block *b, struct block_request *r)
     put_whole(w);
 }
 
-static void overlay_start(struct block *b, struct aio *aio)
+static void overlay_start(struct block *b, struct aio *aio, const struct block_memory *ram)
 {
     struct overlay *o = container_of(b, struct overlay, block);
     o->aio = aio;
-    block_start(o->base, aio);
-    block_start(o->top, aio);
+    block_start(o->base, aio, ram);
+    block_start(o->top, aio, ram);
 }
 
 static void overlay_stop(struct block *b)

@@ -233,7 +233,7 @@ static void raw_submit(struct block *b, struct block_request *r)
     }
 }
 
-static void raw_start(struct block *b, struct aio *aio)
+static void raw_start(struct block *b, struct aio *aio, const struct block_memory *ram UNUSED)
 {
     container_of(b, struct raw, block)->aio = aio;
 }

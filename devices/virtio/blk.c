@@ -54,6 +54,7 @@ struct request {
 struct virtio_blk {
     struct virtio *virtio;
     struct virtio_blk_options opt;
+    const struct guest_memory *mem;
     struct block *block;
     uint64_t sectors;
     atomic_bool write_cache;
@@ -430,7 +431,8 @@ static int blk_start(void *dev, uint64_t features)
     b->under_way = 0;
     b->broken = b->given_back = false;
     atomic_store(&b->stopping, false);
-    block_start(b->block, b->aio);
+    const struct block_memory ram = {b->mem->ram, b->mem->size, b->mem->fd};
+    block_start(b->block, b->aio, b->mem->shared ? &ram : NULL);
     if (pthread_create(&b->thread, NULL, blk_thread, b)) {
         block_stop(b->block);
         goto fail;
@@ -492,6 +494,7 @@ int virtio_blk_add(struct board *board, const struct board_item *it, struct bloc
         return -1;
     }
     b->opt = *o;
+    b->mem = board->mem;
     b->block = block;
     b->sectors = block->size / BLOCK_SECTOR;
     atomic_store(&b->write_cache, o->write_cache);
