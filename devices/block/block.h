@@ -84,6 +84,7 @@ struct block {
     const struct block_class *class;
     uint64_t size; /* bytes, a multiple of BLOCK_SECTOR */
     bool read_only;
+    bool remote; /* another process does the work, and may need the processor that waiting for it would take */
 };
 
 /* NULL after a message that names the file. *o and its strings are not kept. */

@@ -197,7 +197,7 @@ struct block *overlay_create(struct block *base, const char *name)
         block_close(base);
         return NULL;
     }
-    o->block = (struct block){&overlay_class, base->size, false};
+    o->block = (struct block){&overlay_class, base->size, false, base->remote};
     o->base = base;
     const char *dir;
     int fd = temporary_file(&dir);

@@ -278,7 +278,7 @@ struct block *raw_create(int fd, const char *name, uint64_t size, const struct b
         return NULL;
     }
     *w = (struct raw){
-        .block = {&raw_class, ALIGN_UP(size, (uint64_t)BLOCK_SECTOR), o->read_only},
+        .block = {&raw_class, ALIGN_UP(size, (uint64_t)BLOCK_SECTOR), o->read_only, false},
         .fd = fd,
         .name = copy,
         .guard = guard,

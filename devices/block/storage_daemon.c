@@ -258,7 +258,7 @@ struct block *storage_create(int fd, const char *format, const struct block_opti
         free(d);
         return NULL;
     }
-    *d = (struct storage){.block = {&storage_class, 0, o->read_only}, .child = CHILD_NONE, .name = name, .image = fd};
+    *d = (struct storage){.block = {&storage_class, 0, o->read_only, true}, .child = CHILD_NONE, .name = name, .image = fd};
     d->sync = o->cache != BLOCK_CACHE_UNSAFE;
     int err = storage_create_memory(d);
     if (err) {

@@ -3,8 +3,8 @@
  *
  * Between start and stop a thread of the device's own takes requests from the ring, hands them to the image (devices/block) and gives them
  * back; up to a ring full are under way. The vCPU's part in it is a wake-up, when the thread sleeps: while it works it asks for no
- * notifications, and it looks at the ring for a little while longer before it goes to sleep, if that has paid lately. Requests given back
- * in one round make one interrupt. stop waits for what is under way.
+ * notifications, and it looks at the ring for a little while longer before it goes to sleep, if that has paid lately and no other process
+ * is at work for it. Requests given back in one round make one interrupt. stop waits for what is under way.
  *
  * Reads and writes go straight between guest memory and the image; whatever else a request says (header, segments to discard) is read once,
  * into a copy.
@@ -318,10 +318,11 @@ static bool serve(struct virtio_blk *b)
     return any;
 }
 
-/* Look for something to do for spin_ns. The time grows when what one sleeps for comes soon after, and shrinks when it does not. */
+/* Look for something to do for spin_ns. The time grows when what one sleeps for comes soon after, and shrinks when it does not. Not while
+ * another process has something to do for us: it may need this processor. */
 static bool spin(struct virtio_blk *b)
 {
-    if (b->spin_ns < SPIN_MIN_NS)
+    if (b->spin_ns < SPIN_MIN_NS || (b->under_way && b->block->remote))
         return false;
     for (int64_t end = now_ns() + b->spin_ns; now_ns() < end;) {
         for (int i = 0; i < 8; i++)
