@@ -68,7 +68,7 @@ WORKLOADS = [
              files={"game.gtp": lambda path, trees, n: inputs.go_game(path, n)}, title="moves on a 13x13 board"),
     Workload("sjeng", "integer", "sh /bench/in/chess.sh",
              9, 6, programs=["usr/games/sjeng"],
-             files={"game.xb": lambda path, trees, n: inputs.chess_game(path, n), "chess.sh": lambda path, trees, n: inputs.script(path, "chess.sh")}, title="two chess searches"),
+             files={"game.xb": lambda path, trees, n: inputs.chess_game(path, n), "chess.sh": lambda path, trees, n: inputs.script(path, "chess.sh")}, title="chess search"),
     Workload("hmmer", "integer", "hmm2calibrate --seed 1 --num {n} /tmp/m.hmm | grep -vi date; grep -E '^(EVD|LENG|CKSUM)' /tmp/m.hmm",
              2500, 150,
              programs=["usr/bin/hmm2calibrate", "usr/bin/hmm2build"], prepare="hmm2build -F /tmp/m.hmm /bench/in/family.sto >/dev/null",
