@@ -26,7 +26,7 @@
 
 /* --- requests ------------------------------------------------------------------------------------------------------------ */
 
-/* Take r as far as it goes for now. False: it has to wait. */
+/* Put into the ring what there is room for of r, or complete it. False: it has to wait for room. */
 static bool advance(struct storage *d, struct block_request *r)
 {
     for (;;) {
