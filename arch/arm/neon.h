@@ -38,15 +38,13 @@ enum neon_op {
     NEON_SHL, NEON_QSHL, NEON_RSHL, NEON_QRSHL, /* m shifted by n */
     NEON_PMUL, NEON_QDMULH, NEON_QRDMULH,
     /* long: quad d, double n, m */
-    NEON_ABDL, NEON_ABAL, NEON_QDMULL, NEON_QDMLAL, NEON_QDMLSL, NEON_PMULL,
-    /* narrow: double d, quad n, m */
-    NEON_RADDHN, NEON_RSUBHN,
+    NEON_QDMULL, NEON_QDMLAL, NEON_QDMLSL, NEON_PMULL,
     /* shifts of m by an immediate (own) */
     NEON_QSHLI, NEON_QSHLU,
     /* narrowing ones: double d, quad m; unsigned index: result and operand unsigned; U: signed to unsigned */
     NEON_QSHRN, NEON_QRSHRN, NEON_QSHRUN, NEON_QRSHRUN,
     /* d = op m */
-    NEON_CLS, NEON_CLZ, NEON_CNT, NEON_QABS, NEON_QNEG, NEON_RECPE, NEON_RSQRTE,
+    NEON_CLS, NEON_CLZ, NEON_CNT, NEON_RECPE, NEON_RSQRTE,
     NEON_OP_COUNT
 };
 
@@ -72,7 +70,7 @@ extern const ir_helper arm_neon_fhelpers[NEON_FOP_COUNT];
 
 uint32_t arm_neon_to_half(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);   /* double d, quad m */
 uint32_t arm_neon_from_half(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2); /* quad d, double m */
-uint32_t arm_neon_tbl(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);       /* own: length 1..4, + 8 for VTBX */
+uint32_t arm_neon_tbx(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);       /* own: length 1..4 */
 /* Between fp_scratch, as the structures lie in memory, and registers d, d + inc...; own: log2 element bytes | inc << 2 | structure size << 4 */
 uint32_t arm_neon_deinterleave(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);
 uint32_t arm_neon_interleave(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);

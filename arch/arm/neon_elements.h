@@ -43,8 +43,6 @@ ELEMENT EL(el_shl)(const struct element *e, WIDE d UNUSED, WIDE n, WIDE m) { ret
 ELEMENT EL(el_qshl)(const struct element *e, WIDE d UNUSED, WIDE n, WIDE m) { return EL(el_shift)(e, m, (int8_t)n, false, true); }
 ELEMENT EL(el_rshl)(const struct element *e, WIDE d UNUSED, WIDE n, WIDE m) { return EL(el_shift)(e, m, (int8_t)n, true, false); }
 ELEMENT EL(el_qrshl)(const struct element *e, WIDE d UNUSED, WIDE n, WIDE m) { return EL(el_shift)(e, m, (int8_t)n, true, true); }
-ELEMENT EL(el_abd)(const struct element *e UNUSED, WIDE d UNUSED, WIDE n, WIDE m) { return n > m ? n - m : m - n; }
-ELEMENT EL(el_aba)(const struct element *e UNUSED, WIDE d, WIDE n, WIDE m) { return d + (n > m ? n - m : m - n); }
 ELEMENT EL(el_qdmulh)(const struct element *e, WIDE d UNUSED, WIDE n, WIDE m) { return EL(saturate)(e, (2 * n * m) >> e->bits); }
 ELEMENT EL(el_qrdmulh)(const struct element *e, WIDE d UNUSED, WIDE n, WIDE m)
 {
@@ -58,7 +56,7 @@ ELEMENT EL(el_pmul)(const struct element *e UNUSED, WIDE d UNUSED, WIDE n, WIDE 
     return r;
 }
 
-/* Long and narrow: d is WIDE in the former, n and m in the latter. The doubled product saturates on its own before it is accumulated. */
+/* Long: d is WIDE. The doubled product saturates on its own before it is accumulated. */
 ELEMENT EL(el_doubled)(const struct element *e, WIDE n, WIDE m)
 {
     struct element w = {.c = e->c, .bits = 2 * e->bits, .is_signed = true};
@@ -72,8 +70,6 @@ ELEMENT EL(el_accumulate)(const struct element *e, WIDE sum)
 ELEMENT EL(el_qdmull)(const struct element *e, WIDE d UNUSED, WIDE n, WIDE m) { return EL(el_doubled)(e, n, m); }
 ELEMENT EL(el_qdmlal)(const struct element *e, WIDE d, WIDE n, WIDE m) { return EL(el_accumulate)(e, d + EL(el_doubled)(e, n, m)); }
 ELEMENT EL(el_qdmlsl)(const struct element *e, WIDE d, WIDE n, WIDE m) { return EL(el_accumulate)(e, d - EL(el_doubled)(e, n, m)); }
-ELEMENT EL(el_raddhn)(const struct element *e, WIDE d UNUSED, WIDE n, WIDE m) { return (n + m + ((WIDE)1 << (e->bits - 1))) >> e->bits; }
-ELEMENT EL(el_rsubhn)(const struct element *e, WIDE d UNUSED, WIDE n, WIDE m) { return (n - m + ((WIDE)1 << (e->bits - 1))) >> e->bits; }
 
 /* --- d = op m, and shifts of m by an immediate --- */
 
@@ -108,7 +104,5 @@ ELEMENT EL(el_cnt)(const struct element *e UNUSED, WIDE d UNUSED, WIDE m)
     x = (x & 0x33) + (x >> 2 & 0x33);
     return (x + (x >> 4)) & 0x0f;
 }
-ELEMENT EL(el_qabs)(const struct element *e, WIDE d UNUSED, WIDE m) { return EL(saturate)(e, m < 0 ? -m : m); }
-ELEMENT EL(el_qneg)(const struct element *e, WIDE d UNUSED, WIDE m) { return EL(saturate)(e, -m); }
 ELEMENT EL(el_recpe)(const struct element *e UNUSED, WIDE d UNUSED, WIDE m) { return int_recip_estimate((uint32_t)m); }
 ELEMENT EL(el_rsqrte)(const struct element *e UNUSED, WIDE d UNUSED, WIDE m) { return int_rsqrt_estimate((uint32_t)m); }

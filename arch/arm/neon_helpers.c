@@ -75,7 +75,6 @@ struct element {
 
 #define SAME(fn, suffix, type)         OVER_THREE(EL_OF(fn, suffix), fn##_##suffix, type, type, type, neon_bytes(imm))
 #define LONG(fn, suffix, type, wtype)  OVER_THREE(EL_OF(fn, suffix), fn##l_##suffix, type, wtype, type, 16)
-#define NARROW(fn, suffix, type, wtype) OVER_THREE(EL_OF(fn, suffix), fn##_##suffix, type, type, wtype, 8)
 #define ONE(fn, suffix, type)          OVER_TWO(EL_OF(fn, suffix), fn##_##suffix, type, type, type, neon_bytes(imm))
 #define ONE_NARROW(fn, suffix, type, wtype) OVER_TWO(EL_OF(fn, suffix), fn##_##suffix, type, type, wtype, 8)
 
@@ -83,83 +82,76 @@ struct element {
 #define SAME_U3(fn) SAME(fn, u8, uint8_t) SAME(fn, u16, uint16_t) SAME(fn, u32, uint32_t)
 #define SAME_6(fn)  SAME_S3(fn) SAME_U3(fn)
 #define SAME_8(fn)  SAME_6(fn) SAME(fn, s64, int64_t) SAME(fn, u64, uint64_t)
-#define LONG_32(fn)  LONG(fn, s32, int32_t, int64_t) LONG(fn, u32, uint32_t, uint64_t)
+#define SAME_S64(fn) SAME(fn, s64, int64_t) SAME(fn, u64, uint64_t)
+#define SAME_WIDE(fn) SAME(fn, s32, int32_t) SAME(fn, u32, uint32_t) SAME_S64(fn)
+#define SAME_8_64(fn) SAME(fn, s8, int8_t) SAME(fn, u8, uint8_t) SAME_S64(fn)
 #define LONG_S2(fn)  LONG(fn, s16, int16_t, int32_t) LONG(fn, s32, int32_t, int64_t)
-#define NARROW_3(fn) NARROW(fn, s8, int8_t, int16_t) NARROW(fn, s16, int16_t, int32_t) NARROW(fn, s32, int32_t, int64_t)
 #define ONE_S3(fn)   ONE(fn, s8, int8_t) ONE(fn, s16, int16_t) ONE(fn, s32, int32_t)
 #define ONE_8(fn) \
     ONE_S3(fn) ONE(fn, s64, int64_t) ONE(fn, u8, uint8_t) ONE(fn, u16, uint16_t) ONE(fn, u32, uint32_t) ONE(fn, u64, uint64_t)
-#define ONE_NARROW_S3(fn) ONE_NARROW(fn, s8, int8_t, int16_t) ONE_NARROW(fn, s16, int16_t, int32_t) ONE_NARROW(fn, s32, int32_t, int64_t)
-#define ONE_NARROW_U3(fn) ONE_NARROW(fn, u8, uint8_t, uint16_t) ONE_NARROW(fn, u16, uint16_t, uint32_t) ONE_NARROW(fn, u32, uint32_t, uint64_t)
+#define ONE_NARROW_S(fn) ONE_NARROW(fn, s32, int32_t, int64_t)
+#define ONE_NARROW_U(fn) ONE_NARROW(fn, u32, uint32_t, uint64_t)
 
-SAME_8(el_qadd) SAME_8(el_qsub)
-SAME_8(el_shl) SAME_8(el_qshl) SAME_8(el_rshl) SAME_8(el_qrshl)
+SAME_WIDE(el_qadd) SAME_WIDE(el_qsub)
+SAME_8_64(el_shl) SAME_8(el_qshl) SAME_8_64(el_rshl) SAME_8(el_qrshl)
 SAME(el_pmul, u8, uint8_t)
 SAME(el_qdmulh, s16, int16_t) SAME(el_qdmulh, s32, int32_t) SAME(el_qrdmulh, s16, int16_t) SAME(el_qrdmulh, s32, int32_t)
-LONG_32(el_abd) LONG_32(el_aba)
 LONG_S2(el_qdmull) LONG_S2(el_qdmlal) LONG_S2(el_qdmlsl)
 LONG(el_pmul, u8, uint8_t, uint16_t)
-NARROW_3(el_raddhn) NARROW_3(el_rsubhn)
 ONE_8(el_qshli)
 ONE_S3(el_qshlu) ONE(el_qshlu, s64, int64_t)
-ONE_NARROW_S3(el_qshrn) ONE_NARROW_U3(el_qshrn) ONE_NARROW_S3(el_qrshrn) ONE_NARROW_U3(el_qrshrn)
-ONE_NARROW_S3(el_qshrun) ONE_NARROW_S3(el_qrshrun)
-ONE_S3(el_cls) ONE_S3(el_qabs) ONE_S3(el_qneg)
+ONE_NARROW_S(el_qshrn) ONE_NARROW_U(el_qshrn) ONE_NARROW_S(el_qrshrn) ONE_NARROW_U(el_qrshrn)
+ONE_NARROW_S(el_qshrun) ONE_NARROW_S(el_qrshrun)
+ONE_S3(el_cls)
 ONE(el_clz, u8, uint8_t) ONE(el_clz, u16, uint16_t) ONE(el_clz, u32, uint32_t)
 ONE(el_cnt, u8, uint8_t)
 ONE(el_recpe, u32, uint32_t) ONE(el_rsqrte, u32, uint32_t)
 
 #define LIST_S3(fn) fn##_s8, fn##_s16, fn##_s32, NULL
 #define LIST_U3(fn) fn##_u8, fn##_u16, fn##_u32, NULL
-#define LIST_6(fn)  {LIST_S3(fn), LIST_U3(fn)}
+#define LIST_WIDE(fn) {NULL, NULL, fn##_s32, fn##_s64, NULL, NULL, fn##_u32, fn##_u64}
+#define LIST_8_64(fn) {fn##_s8, NULL, NULL, fn##_s64, fn##_u8, NULL, NULL, fn##_u64}
 #define LIST_8(fn)  {fn##_s8, fn##_s16, fn##_s32, fn##_s64, fn##_u8, fn##_u16, fn##_u32, fn##_u64}
 #define LIST_S2(fn) {NULL, fn##_s16, fn##_s32, NULL}
 #define LIST_U8(fn) {NULL, NULL, NULL, NULL, fn##_u8}
 
 const ir_helper arm_neon_helpers[NEON_OP_COUNT][8] = {
-    [NEON_QADD] = LIST_8(el_qadd),
-    [NEON_QSUB] = LIST_8(el_qsub),
-    [NEON_SHL] = LIST_8(el_shl),
+    [NEON_QADD] = LIST_WIDE(el_qadd),
+    [NEON_QSUB] = LIST_WIDE(el_qsub),
+    [NEON_SHL] = LIST_8_64(el_shl),
     [NEON_QSHL] = LIST_8(el_qshl),
-    [NEON_RSHL] = LIST_8(el_rshl),
+    [NEON_RSHL] = LIST_8_64(el_rshl),
     [NEON_QRSHL] = LIST_8(el_qrshl),
     [NEON_PMUL] = LIST_U8(el_pmul),
     [NEON_QDMULH] = LIST_S2(el_qdmulh),
     [NEON_QRDMULH] = LIST_S2(el_qrdmulh),
-    [NEON_ABDL] = {[2] = el_abdl_s32, [4 + 2] = el_abdl_u32},
-    [NEON_ABAL] = {[2] = el_abal_s32, [4 + 2] = el_abal_u32},
     [NEON_QDMULL] = LIST_S2(el_qdmulll),
     [NEON_QDMLAL] = LIST_S2(el_qdmlall),
     [NEON_QDMLSL] = LIST_S2(el_qdmlsll),
     [NEON_PMULL] = LIST_U8(el_pmull),
-    [NEON_RADDHN] = {LIST_S3(el_raddhn)},
-    [NEON_RSUBHN] = {LIST_S3(el_rsubhn)},
     [NEON_QSHLI] = LIST_8(el_qshli),
     [NEON_QSHLU] = {el_qshlu_s8, el_qshlu_s16, el_qshlu_s32, el_qshlu_s64},
-    [NEON_QSHRN] = LIST_6(el_qshrn),
-    [NEON_QRSHRN] = LIST_6(el_qrshrn),
-    [NEON_QSHRUN] = {LIST_S3(el_qshrun)},
-    [NEON_QRSHRUN] = {LIST_S3(el_qrshrun)},
+    [NEON_QSHRN] = {[2] = el_qshrn_s32, [4 + 2] = el_qshrn_u32},
+    [NEON_QRSHRN] = {[2] = el_qrshrn_s32, [4 + 2] = el_qrshrn_u32},
+    [NEON_QSHRUN] = {[2] = el_qshrun_s32},
+    [NEON_QRSHRUN] = {[2] = el_qrshrun_s32},
     [NEON_CLS] = {LIST_S3(el_cls)},
     [NEON_CLZ] = {NULL, NULL, NULL, NULL, LIST_U3(el_clz)},
     [NEON_CNT] = LIST_U8(el_cnt),
-    [NEON_QABS] = {LIST_S3(el_qabs)},
-    [NEON_QNEG] = {LIST_S3(el_qneg)},
     [NEON_RECPE] = {[4 + 2] = el_recpe_u32},
     [NEON_RSQRTE] = {[4 + 2] = el_rsqrte_u32},
 };
 
 /* --- whole registers --- */
 
-uint32_t arm_neon_tbl(void *cpu, uint32_t a UNUSED, uint32_t b UNUSED, uint32_t imm, uint32_t imm2 UNUSED)
+uint32_t arm_neon_tbx(void *cpu, uint32_t a UNUSED, uint32_t b UNUSED, uint32_t imm, uint32_t imm2 UNUSED)
 {
     const uint8_t *table = neon_n(cpu, imm), *index = neon_m(cpu, imm);
     uint8_t *d = neon_d(cpu, imm), r[8];
-    unsigned bytes = 8 * (neon_own(imm) & 7);
-    bool extend = neon_own(imm) & 8;
+    unsigned bytes = 8 * neon_own(imm);
 
     for (unsigned k = 0; k < 8; k++)
-        r[k] = index[k] < bytes ? table[index[k]] : extend ? d[k] : 0;
+        r[k] = index[k] < bytes ? table[index[k]] : d[k];
     memcpy(d, r, 8);
     return 0;
 }

@@ -27,6 +27,8 @@ void fp_check(struct arm_translator *t);
 
 /* Emit state[d] = vop(state[a], state[b]). */
 struct ir_insn *fp_vop(struct arm_translator *t, enum ir_vop vop, unsigned bytes, uint32_t d, uint32_t a, uint32_t b, uint32_t imm);
+/* The same for one that saturates: it sets FPSCR.QC. */
+void tr_n_saturating(struct arm_translator *t, enum ir_vop vop, unsigned bytes, uint32_t d, uint32_t a, uint32_t b, uint32_t imm);
 /* Move `bytes` (4, 8, 16) of elements of `esize` bytes between guest memory at base + imm and CPU state at `off`. base may be IR_NONE. Stores of
  * big-endian data use fp_scratch[6..7]. */
 void fp_load(struct arm_translator *t, unsigned bytes, unsigned esize, uint32_t off, uint16_t base, uint32_t imm);

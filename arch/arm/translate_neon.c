@@ -62,8 +62,8 @@ static const struct {
     [TS_QRSHL] = {.helper = NEON_QRSHL, .sizes = S_ALL},
     [TS_MAX] = {.vop = IR_VOP_MAXS8, .vop_u = IR_VOP_MAXU8, .sizes = S_8_32},
     [TS_MIN] = {.vop = IR_VOP_MINS8, .vop_u = IR_VOP_MINU8, .sizes = S_8_32},
-    [TS_ABD] = {.sizes = S_8_32},
-    [TS_ABA] = {.sizes = S_8_32},
+    [TS_ABD] = {.vop = IR_VOP_ABDS8, .vop_u = IR_VOP_ABDU8, .sizes = S_8_32},
+    [TS_ABA] = {.vop = IR_VOP_ABAS8, .vop_u = IR_VOP_ABAU8, .sizes = S_8_32},
     [TS_ADD] = {.vop = IR_VOP_ADD8, .sizes = S_ALL},
     [TS_SUB] = {.vop = IR_VOP_SUB8, .sizes = S_ALL},
     [TS_TST] = {.vop = IR_VOP_CTST8, .sizes = S_8_32},
@@ -72,11 +72,11 @@ static const struct {
     [TS_MLS] = {.vop = IR_VOP_MLS8, .sizes = S_8_32},
     [TS_MUL] = {.vop = IR_VOP_MUL8, .sizes = S_8_32},
     [TS_PMUL] = {.helper = NEON_PMUL, .sizes = S8, .as_unsigned = true},
-    [TS_PMAX] = {.sizes = S_8_32, .doubleword = true},
-    [TS_PMIN] = {.sizes = S_8_32, .doubleword = true},
+    [TS_PMAX] = {.vop = IR_VOP_PMAXS8, .vop_u = IR_VOP_PMAXU8, .sizes = S_8_32, .doubleword = true},
+    [TS_PMIN] = {.vop = IR_VOP_PMINS8, .vop_u = IR_VOP_PMINU8, .sizes = S_8_32, .doubleword = true},
     [TS_QDMULH] = {.helper = NEON_QDMULH, .sizes = S16 | S32},
     [TS_QRDMULH] = {.helper = NEON_QRDMULH, .sizes = S16 | S32},
-    [TS_PADD] = {.sizes = S_8_32, .doubleword = true},
+    [TS_PADD] = {.vop = IR_VOP_PADD8, .sizes = S_8_32, .doubleword = true},
     [TS_FFMA] = {.helper = NEON_FFMA},
     [TS_FFMS] = {.helper = NEON_FFMS},
     [TS_FADD] = {.helper = NEON_FADD},
@@ -119,25 +119,30 @@ static bool emit_sequence(struct arm_translator *t, unsigned op, unsigned lg, bo
         fp_vop(t, IR_VOP_BIC, bytes, y, m, n, 0);
         fp_vop(t, sub, bytes, d, x, y, 0);
         return true;
-    case TS_ABD:
-    case TS_ABA: /* max - min */
-        fp_vop(t, (u ? IR_VOP_MAXU8 : IR_VOP_MAXS8) + lg, bytes, x, n, m, 0);
-        fp_vop(t, (u ? IR_VOP_MINU8 : IR_VOP_MINS8) + lg, bytes, y, n, m, 0);
-        fp_vop(t, sub, bytes, op == TS_ABD ? d : x, x, y, 0);
-        if (op == TS_ABA)
-            fp_vop(t, add, bytes, d, d, x, 0);
-        return true;
-    case TS_PADD:
-    case TS_PMAX:
-    case TS_PMIN: /* even elements of n:m with odd ones */
-        fp_vop(t, IR_VOP_MOV, 8, x, n, IR_NONE, 0);
-        fp_vop(t, IR_VOP_MOV, 8, y, m, IR_NONE, 0);
-        fp_vop(t, IR_VOP_UZP8 + lg, 8, x, y, IR_NONE, 0);
-        fp_vop(t, op == TS_PADD ? add : (op == TS_PMAX ? (u ? IR_VOP_MAXU8 : IR_VOP_MAXS8) : (u ? IR_VOP_MINU8 : IR_VOP_MINS8)) + lg, 8, d,
-               x, y, 0);
-        return true;
     default:
         return false;
+    }
+}
+
+void tr_n_saturating(struct arm_translator *t, enum ir_vop vop, unsigned bytes, uint32_t d, uint32_t a, uint32_t b, uint32_t imm)
+{
+    _Static_assert(FPSCR_QC == BIT(27) && 8 * ARM_OFF(fpscr) + 27 <= 0xffff, "the number of a bit of state, in 16 bits");
+
+    fp_vop(t, vop, bytes, d, a, b, imm)->imm2 |= (8 * ARM_OFF(fpscr) + 27) << 16;
+}
+
+/* Inline forms that not all sizes have, 0 for the others */
+static unsigned inline_some(unsigned op, unsigned lg, bool u)
+{
+    switch (op) {
+    case TS_RHADD:
+        return u && lg < 2 ? IR_VOP_AVGU8 + lg : 0;
+    case TS_SHL:
+        return lg == 1 || lg == 2 ? (u ? IR_VOP_SHLVU16 : IR_VOP_SHLVS16) + lg - 1 : 0;
+    case TS_RSHL:
+        return lg == 1 || lg == 2 ? (u ? IR_VOP_RSHLVU16 : IR_VOP_RSHLVS16) + lg - 1 : 0;
+    default:
+        return 0;
     }
 }
 
@@ -182,8 +187,9 @@ static void emit_same(struct arm_translator *t, unsigned op, unsigned lg, bool u
         fp_vop(t, vop + (same[op].unsized ? 0 : lg), bytes, off_reg(d), off_reg(n), off_reg(m), 0);
     } else if (saturating) {
         vop = (op == TS_QADD ? (u ? IR_VOP_QADDU8 : IR_VOP_QADDS8) : (u ? IR_VOP_QSUBU8 : IR_VOP_QSUBS8)) + lg;
-        fp_vop(t, vop, bytes, off_reg(d), off_reg(n), off_reg(m), neon_pack(d, n, m, quad, 0))->fn =
-            arm_neon_helpers[same[op].helper][lg + (u ? 4 : 0)];
+        tr_n_saturating(t, vop, bytes, off_reg(d), off_reg(n), off_reg(m), 0);
+    } else if ((vop = inline_some(op, lg, u))) {
+        fp_vop(t, vop, bytes, off_reg(d), off_reg(n), off_reg(m), 0);
     } else if (!emit_sequence(t, op, lg, u, bytes, off_reg(d), off_reg(n), off_reg(m))) {
         call(t, arm_neon_helpers[same[op].helper][lg + (u || same[op].as_unsigned ? 4 : 0)], neon_pack(d, n, m, quad, 0));
     }
@@ -215,12 +221,12 @@ static const struct {
     [TD_ADDW] = {IR_VOP_ADDWS8, IR_VOP_ADDWU8, 0, WIDE, false},
     [TD_SUBL] = {IR_VOP_SUBLS8, IR_VOP_SUBLU8, 0, LONG, false},
     [TD_SUBW] = {IR_VOP_SUBWS8, IR_VOP_SUBWU8, 0, WIDE, false},
-    [TD_ADDHN] = {IR_VOP_ADD16, IR_VOP_ADD16, 0, NARROW, false},
-    [TD_RADDHN] = {0, 0, NEON_RADDHN, NARROW, false},
-    [TD_ABAL] = {IR_VOP_SUBLS8, IR_VOP_SUBLU8, NEON_ABAL, LONG, false},
-    [TD_SUBHN] = {IR_VOP_SUB16, IR_VOP_SUB16, 0, NARROW, false},
-    [TD_RSUBHN] = {0, 0, NEON_RSUBHN, NARROW, false},
-    [TD_ABDL] = {IR_VOP_SUBLS8, IR_VOP_SUBLU8, NEON_ABDL, LONG, false},
+    [TD_ADDHN] = {IR_VOP_ADDHN8, IR_VOP_ADDHN8, 0, NARROW, false},
+    [TD_RADDHN] = {IR_VOP_RADDHN8, IR_VOP_RADDHN8, 0, NARROW, false},
+    [TD_ABAL] = {IR_VOP_ABALS8, IR_VOP_ABALU8, 0, LONG, false},
+    [TD_SUBHN] = {IR_VOP_SUBHN8, IR_VOP_SUBHN8, 0, NARROW, false},
+    [TD_RSUBHN] = {IR_VOP_RSUBHN8, IR_VOP_RSUBHN8, 0, NARROW, false},
+    [TD_ABDL] = {IR_VOP_ABDLS8, IR_VOP_ABDLU8, 0, LONG, false},
     [TD_MLAL] = {IR_VOP_MLALS8, IR_VOP_MLALU8, 0, LONG, false},
     [TD_QDMLAL] = {0, 0, NEON_QDMLAL, LONG, false},
     [TD_MLSL] = {IR_VOP_MLSLS8, IR_VOP_MLSLU8, 0, LONG, false},
@@ -245,22 +251,12 @@ static bool diff_allowed(unsigned op, unsigned lg, bool u, unsigned d, unsigned 
 
 static void emit_diff(struct arm_translator *t, unsigned op, unsigned lg, bool u, unsigned d, unsigned n, unsigned m)
 {
-    uint32_t x = off_scratch(2);
     unsigned vop = (u ? diff[op].vop_u : diff[op].vop) + lg;
 
-    if (op == TD_ADDHN || op == TD_SUBHN) { /* the high half of the sum */
-        fp_vop(t, vop, 16, x, off_reg(n), off_reg(m), 0);
-        fp_vop(t, IR_VOP_SHRN8 + lg, 8, off_reg(d), x, IR_NONE, 8u << lg);
-    } else if ((op == TD_ABDL || op == TD_ABAL) && lg < 2) { /* the difference fits the wide element */
-        fp_vop(t, vop, 16, x, off_reg(n), off_reg(m), 0);
-        fp_vop(t, IR_VOP_ABS16 + lg, 16, op == TD_ABDL ? off_reg(d) : x, x, IR_NONE, 0);
-        if (op == TD_ABAL)
-            fp_vop(t, IR_VOP_ADD16 + lg, 16, off_reg(d), off_reg(d), x, 0);
-    } else if (diff[op].vop && op != TD_ABDL && op != TD_ABAL) {
-        fp_vop(t, vop, 16, off_reg(d), off_reg(n), off_reg(m), 0);
-    } else {
+    if (diff[op].vop)
+        fp_vop(t, vop, diff[op].shape == NARROW ? 8 : 16, off_reg(d), off_reg(n), off_reg(m), 0);
+    else
         call(t, diff_helper(op, lg, u), neon_pack(d, n, m, true, 0));
-    }
 }
 
 void tr_n_three_diff(struct arm_translator *t, const struct arm_insn *i)
@@ -309,40 +305,28 @@ void tr_n_scalar(struct arm_translator *t, const struct arm_insn *i)
 
 /* --- a register and a shift amount --- */
 
-/* Rounding right shift by `amount` of elements of `lg`: the shift, plus the last bit shifted out. d may be m. */
-static void rounding_shift(struct arm_translator *t, unsigned lg, bool u, unsigned bytes, uint32_t d, uint32_t m, unsigned amount)
-{
-    uint32_t x = off_scratch(0), y = off_scratch(2);
-    unsigned esize = 8u << lg;
-
-    fp_vop(t, (u ? IR_VOP_SHRU8 : IR_VOP_SHRS8) + lg, bytes, x, m, IR_NONE, amount);
-    fp_vop(t, IR_VOP_SHL8 + lg, bytes, y, m, IR_NONE, esize - amount);
-    fp_vop(t, IR_VOP_SHRU8 + lg, bytes, y, y, IR_NONE, esize - 1);
-    fp_vop(t, IR_VOP_ADD8 + lg, bytes, d, x, y, 0);
-}
-
 void tr_n_shift_imm(struct arm_translator *t, const struct arm_insn *i)
 {
     static const struct {
-        uint16_t vop, vop_u; /* 0: helper */
-        uint8_t helper;
+        uint16_t vop, vop_u;
+        uint8_t helper; /* without vop, and where narrowing from 64 bits saturates */
         bool left;
     } ops[] = {
         [SI_SHR] = {.vop = IR_VOP_SHRS8, .vop_u = IR_VOP_SHRU8},
         [SI_SRA] = {.vop = IR_VOP_SRAS8, .vop_u = IR_VOP_SRAU8},
-        [SI_RSHR] = {0}, /* rounding_shift() */
-        [SI_RSRA] = {0},
+        [SI_RSHR] = {.vop = IR_VOP_RSHRS8, .vop_u = IR_VOP_RSHRU8},
+        [SI_RSRA] = {.vop = IR_VOP_RSHRS8, .vop_u = IR_VOP_RSHRU8}, /* and added */
         [SI_SRI] = {.vop = IR_VOP_SRI8, .vop_u = IR_VOP_SRI8},
         [SI_SHL] = {.vop = IR_VOP_SHL8, .left = true},
         [SI_SLI] = {.vop = IR_VOP_SLI8, .vop_u = IR_VOP_SLI8, .left = true},
         [SI_QSHLU] = {.helper = NEON_QSHLU, .left = true},
         [SI_QSHL] = {.helper = NEON_QSHLI, .left = true},
         [SI_SHRN] = {.vop = IR_VOP_SHRN8},
-        [SI_RSHRN] = {0},
-        [SI_QSHRUN] = {.helper = NEON_QSHRUN},
-        [SI_QRSHRUN] = {.helper = NEON_QRSHRUN},
-        [SI_QSHRN] = {.helper = NEON_QSHRN},
-        [SI_QRSHRN] = {.helper = NEON_QRSHRN},
+        [SI_RSHRN] = {.vop = IR_VOP_RSHRN8},
+        [SI_QSHRUN] = {.vop = IR_VOP_QSHRUN8, .helper = NEON_QSHRUN},
+        [SI_QRSHRUN] = {.vop = IR_VOP_QRSHRUN8, .helper = NEON_QRSHRUN},
+        [SI_QSHRN] = {.vop = IR_VOP_QSHRNS8, .vop_u = IR_VOP_QSHRNU8, .helper = NEON_QSHRN},
+        [SI_QRSHRN] = {.vop = IR_VOP_QRSHRNS8, .vop_u = IR_VOP_QRSHRNU8, .helper = NEON_QRSHRN},
         [SI_SHLL] = {.vop = IR_VOP_MOVLS8, .vop_u = IR_VOP_MOVLU8, .left = true},
     };
     unsigned op = i->row->arg, imm = ARM_F(i, 'i'), d = reg_d(i, 'd', 'D'), m = reg_d(i, 'm', 'M');
@@ -356,32 +340,21 @@ void tr_n_shift_imm(struct arm_translator *t, const struct arm_insn *i)
         return;
     }
     fp_check(t);
-    if (op == SI_RSHR) {
-        rounding_shift(t, lg, u, quad ? 16 : 8, off_d(d), off_d(m), amount);
-        return;
-    }
-    if (op == SI_RSRA) {
-        rounding_shift(t, lg, u, quad ? 16 : 8, off_scratch(0), off_d(m), amount);
-        fp_vop(t, IR_VOP_ADD8 + lg, quad ? 16 : 8, off_d(d), off_d(d), off_scratch(0), 0);
-        return;
-    }
-    if (op == SI_RSHRN) {
-        rounding_shift(t, lg + 1, true, 16, off_scratch(0), off_d(m), amount);
-        fp_vop(t, IR_VOP_SHRN8 + lg, 8, off_d(d), off_scratch(0), IR_NONE, 0);
-        return;
-    }
-    if (!ops[op].vop) {
+    unsigned vop = (u ? ops[op].vop_u : ops[op].vop) + lg, bytes = quad ? 16 : 8;
+    if (!ops[op].vop || (ops[op].helper && lg == 2)) {
         call(t, arm_neon_helpers[ops[op].helper][lg + (u ? 4 : 0)], neon_pack(d, 0, m, quad, amount));
-        return;
+    } else if (ops[op].helper) {
+        tr_n_saturating(t, vop, 8, off_d(d), off_d(m), IR_NONE, amount);
+    } else if (op == SI_RSRA) {
+        fp_vop(t, vop, bytes, off_scratch(0), off_d(m), IR_NONE, amount);
+        fp_vop(t, IR_VOP_ADD8 + lg, bytes, off_d(d), off_d(d), off_scratch(0), 0);
+    } else if (op == SI_SHLL) {
+        fp_vop(t, vop, 16, off_d(d), off_d(m), IR_NONE, 0);
+        if (amount)
+            fp_vop(t, IR_VOP_SHL16 + lg, 16, off_d(d), off_d(d), IR_NONE, amount);
+    } else {
+        fp_vop(t, vop, bytes, off_d(d), off_d(m), IR_NONE, amount);
     }
-    unsigned vop = (u ? ops[op].vop_u : ops[op].vop) + lg;
-    if (op != SI_SHLL) {
-        fp_vop(t, vop, quad ? 16 : 8, off_d(d), off_d(m), IR_NONE, amount);
-        return;
-    }
-    fp_vop(t, vop, 16, off_d(d), off_d(m), IR_NONE, 0);
-    if (amount)
-        fp_vop(t, IR_VOP_SHL16 + lg, 16, off_d(d), off_d(d), IR_NONE, amount);
 }
 
 void tr_n_fixed(struct arm_translator *t, const struct arm_insn *i)
@@ -499,10 +472,10 @@ void tr_n_tbl(struct arm_translator *t, const struct arm_insn *i)
         return;
     }
     fp_check(t);
-    if (length <= 2 && !extend)
-        fp_vop(t, length == 1 ? IR_VOP_TBL1 : IR_VOP_TBL2, 8, off_d(d), off_d(n), off_d(m), 0);
+    if (!extend)
+        fp_vop(t, IR_VOP_TBL1 + length - 1, 8, off_d(d), off_d(n), off_d(m), 0);
     else
-        call(t, arm_neon_tbl, neon_pack(d, n, m, false, length | (extend ? 8 : 0)));
+        call(t, arm_neon_tbx, neon_pack(d, n, m, false, length));
 }
 
 void tr_n_dup(struct arm_translator *t, const struct arm_insn *i)

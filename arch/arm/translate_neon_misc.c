@@ -100,18 +100,18 @@ static void compare_zero(struct arm_translator *t, const struct misc *x, enum ir
         fp_vop(t, v + x->lg, x->quad ? 16 : 8, off_d(x->d), reverse ? zero : m, reverse ? m : zero, 0);
 }
 
-/* Even and odd elements, each extended in the wide element that the two make, added; accumulate: to d. */
-static void pairwise_long(struct arm_translator *t, const struct misc *x, bool accumulate)
+static void saturating(struct arm_translator *t, enum ir_vop v, const struct misc *x)
 {
-    unsigned bytes = x->quad ? 16 : 8, n = 8u << x->lg, shr = (x->u ? IR_VOP_SHRU16 : IR_VOP_SHRS16) + x->lg;
-    uint32_t even = off_scratch(0), odd = off_scratch(2);
+    tr_n_saturating(t, v + x->lg, x->quad ? 16 : 8, off_d(x->d), off_d(x->m), IR_NONE, 0);
+}
 
-    fp_vop(t, IR_VOP_SHL16 + x->lg, bytes, even, off_d(x->m), IR_NONE, n);
-    fp_vop(t, shr, bytes, even, even, IR_NONE, n);
-    fp_vop(t, shr, bytes, odd, off_d(x->m), IR_NONE, n);
-    fp_vop(t, IR_VOP_ADD16 + x->lg, bytes, accumulate ? even : off_d(x->d), even, odd, 0);
-    if (accumulate)
-        fp_vop(t, IR_VOP_ADD16 + x->lg, bytes, off_d(x->d), off_d(x->d), even, 0);
+/* To half the size; from 64 bits by its helper */
+static void saturating_narrow(struct arm_translator *t, enum ir_vop v, enum neon_op op, const struct misc *x, bool u)
+{
+    if (x->lg == 2)
+        integer_helper(t, op, x, u);
+    else
+        tr_n_saturating(t, v + x->lg, 8, off_d(x->d), off_d(x->m), IR_NONE, 0);
 }
 
 void tr_n_misc(struct arm_translator *t, const struct arm_insn *i)
@@ -140,10 +140,10 @@ void tr_n_misc(struct arm_translator *t, const struct arm_insn *i)
         vop(t, IR_VOP_REV16_8, &x);
         break;
     case MI_PADDL:
-        pairwise_long(t, &x, false);
+        vop(t, (x.u ? IR_VOP_PADDLU8 : IR_VOP_PADDLS8) + x.lg, &x);
         break;
     case MI_PADAL:
-        pairwise_long(t, &x, true);
+        vop(t, (x.u ? IR_VOP_PADALU8 : IR_VOP_PADALS8) + x.lg, &x);
         break;
     case MI_CLS:
         integer_helper(t, NEON_CLS, &x, false);
@@ -158,10 +158,10 @@ void tr_n_misc(struct arm_translator *t, const struct arm_insn *i)
         vop(t, IR_VOP_NOT, &x);
         break;
     case MI_QABS:
-        integer_helper(t, NEON_QABS, &x, false);
+        saturating(t, IR_VOP_QABS8, &x);
         break;
     case MI_QNEG:
-        integer_helper(t, NEON_QNEG, &x, false);
+        saturating(t, IR_VOP_QNEG8, &x);
         break;
     case MI_CGT0:
         compare_zero(t, &x, IR_VOP_CGTS8, NEON_FCGT, false);
@@ -203,10 +203,10 @@ void tr_n_misc(struct arm_translator *t, const struct arm_insn *i)
         vop(t, IR_VOP_SHRN8 + x.lg, &x);
         break;
     case MI_QMOVUN:
-        integer_helper(t, NEON_QSHRUN, &x, false);
+        saturating_narrow(t, IR_VOP_QSHRUN8, NEON_QSHRUN, &x, false);
         break;
     case MI_QMOVN:
-        integer_helper(t, NEON_QSHRN, &x, x.u);
+        saturating_narrow(t, x.u ? IR_VOP_QSHRNU8 : IR_VOP_QSHRNS8, NEON_QSHRN, &x, x.u);
         break;
     case MI_SHLL:
         fp_vop(t, IR_VOP_MOVLU8 + x.lg, 16, off_d(x.d), off_d(x.m), IR_NONE, 0);

@@ -134,6 +134,8 @@ static bool reads_destination(unsigned vop)
 {
     return (vop >= IR_VOP_BSL && vop <= IR_VOP_BIF) || (vop >= IR_VOP_MLA8 && vop <= IR_VOP_MLS32) ||
            (vop >= IR_VOP_SLI8 && vop <= IR_VOP_SRAS64) || (vop >= IR_VOP_MLALS8 && vop <= IR_VOP_MLSLU32) ||
+           (vop >= IR_VOP_ABAS8 && vop <= IR_VOP_ABAU32) || (vop >= IR_VOP_ABALS8 && vop <= IR_VOP_ABALU32) ||
+           (vop >= IR_VOP_PADALS8 && vop <= IR_VOP_PADALU32) ||
            (vop >= IR_VOP_FMLA && vop <= IR_VOP_FFNMS) || vop == IR_VOP_VFMLA || vop == IR_VOP_VFMLS;
 }
 

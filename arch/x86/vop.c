@@ -210,125 +210,6 @@ static void lower_cgeu(struct x86_emitter *e, const struct ir_insn *i, const str
     vop_store(e, i->mem, i->d, X0);
 }
 
-/* Saturating opc equals wrapping opc2 unless an element saturates. */
-static void lower_saturating(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    vop_load_ab(e, i);
-    x86_v_rrr(e, r->opc2, X2, X0, X1);
-    x86_v_rrr(e, r->opc, X0, X0, X1);
-    x86_v_rrr(e, X86_VPCMPEQB, X2, X2, X0);
-    x86_v_rr(e, X86_VPMOVMSKB, X86_RAX, X2);
-    x86_alu_ri(e, X86_CMP, 4, X86_RAX, 0xffff);
-    x86_vop_fixup(e, X86_NE);
-    vop_store(e, i->mem, i->d, X0);
-}
-
-/* --- shifts by an immediate --- */
-
-static uint32_t add_opc(unsigned esize)
-{
-    return esize == 64 ? X86_VPADDQ : esize == 32 ? X86_VPADDD : esize == 16 ? X86_VPADDW : X86_VPADDB;
-}
-static uint32_t sub_opc(unsigned esize)
-{
-    return esize == 64 ? X86_VPSUBQ : esize == 32 ? X86_VPSUBD : esize == 16 ? X86_VPSUBW : X86_VPSUBB;
-}
-
-/* Zero bits of every byte of x that are not in `keep`; clobbers x3. */
-static void mask_bytes(struct x86_emitter *e, unsigned x, unsigned keep)
-{
-    vop_broadcast32(e, X3, (keep & 0xff) * 0x01010101u);
-    x86_v_rrr(e, X86_VPAND, x, x, X3);
-}
-
-static void shl(struct x86_emitter *e, unsigned esize, unsigned x, unsigned n)
-{
-    x86_v_shift(e, shl_opc(esize), x, x, n);
-    if (esize == 8)
-        mask_bytes(e, x, 0xffu << n);
-}
-
-static void shr(struct x86_emitter *e, unsigned esize, unsigned x, unsigned n)
-{
-    x86_v_shift(e, shr_opc(esize), x, x, n);
-    if (esize == 8)
-        mask_bytes(e, x, 0xffu >> n);
-}
-
-static void sar(struct x86_emitter *e, unsigned esize, unsigned x, unsigned n)
-{
-    if (n >= esize)
-        n = esize - 1;
-    if (esize == 16 || esize == 32) {
-        x86_v_shift(e, esize == 16 ? X86_VPSRAW_I : X86_VPSRAD_I, x, x, n);
-        return;
-    }
-    /* Extend the sign from where it has gone: (x ^ s) - s. */
-    shr(e, esize, x, n);
-    if (esize == 8) {
-        vop_broadcast32(e, X3, (0x80u >> n) * 0x01010101u);
-    } else {
-        x86_mov_ri64(e, X86_RAX, 1ull << (63 - n));
-        x86_v_rr(e, X86_VMOVD_XG | X86_VW, X3, X86_RAX);
-        x86_v_rr(e, X86_VPBROADCASTQ, X3, X3);
-    }
-    x86_v_rrr(e, X86_VPXOR, x, x, X3);
-    x86_v_rrr(e, sub_opc(esize), x, x, X3);
-}
-
-static void lower_shl(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    vop_load(e, i->mem, X0, i->a);
-    shl(e, r->esize, X0, i->imm);
-    vop_store(e, i->mem, i->d, X0);
-}
-
-/* opc2 non-zero: accumulate */
-static void lower_shr(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    vop_load(e, i->mem, X0, i->a);
-    (r->is_signed ? sar : shr)(e, r->esize, X0, i->imm);
-    if (r->opc2) {
-        vop_load(e, i->mem, X1, i->d);
-        x86_v_rrr(e, add_opc(r->esize), X0, X0, X1);
-    }
-    vop_store(e, i->mem, i->d, X0);
-}
-
-static void lower_sli(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    unsigned n = i->imm, rest = r->esize - n;
-
-    vop_load(e, i->mem, X0, i->a);
-    vop_load(e, i->mem, X1, i->d);
-    shl(e, r->esize, X0, n);
-    if (r->esize == 8) {
-        mask_bytes(e, X1, (1u << n) - 1);
-    } else {
-        shl(e, r->esize, X1, rest);
-        shr(e, r->esize, X1, rest);
-    }
-    x86_v_rrr(e, X86_VPOR, X0, X0, X1);
-    vop_store(e, i->mem, i->d, X0);
-}
-
-static void lower_sri(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    unsigned n = i->imm, rest = r->esize - n;
-
-    vop_load(e, i->mem, X0, i->a);
-    vop_load(e, i->mem, X1, i->d);
-    shr(e, r->esize, X0, n);
-    if (r->esize == 8) {
-        mask_bytes(e, X1, ~(0xffu >> n));
-    } else {
-        shr(e, r->esize, X1, rest);
-        shl(e, r->esize, X1, rest);
-    }
-    x86_v_rrr(e, X86_VPOR, X0, X0, X1);
-    vop_store(e, i->mem, i->d, X0);
-}
-
 /* --- the table --- */
 
 #define BIN(vop, opcode)             [IR_VOP_##vop] = {.lower = lower_bin, .opc = X86_##opcode}
@@ -349,6 +230,21 @@ static void lower_sri(struct x86_emitter *e, const struct ir_insn *i, const stru
     [IR_VOP_##vop##S8] = {fn, 8, true, o16, w}, [IR_VOP_##vop##S16] = {fn, 16, true, o32, w},                                              \
     [IR_VOP_##vop##S32] = {fn, 32, true, o64, w}, [IR_VOP_##vop##U8] = {fn, 8, false, o16, w},                                             \
     [IR_VOP_##vop##U16] = {fn, 16, false, o32, w}, [IR_VOP_##vop##U32] = {fn, 32, false, o64, w}
+/* opc joins a and b first, if there is one; is_signed: rounded */
+#define X86_NONE 0
+#define NARROW(vop, o16, o32, o64, rounded)                                                                                                \
+    [IR_VOP_##vop##8] = {vop_narrow, 8, rounded, X86_##o16, 0}, [IR_VOP_##vop##16] = {vop_narrow, 16, rounded, X86_##o32, 0},              \
+    [IR_VOP_##vop##32] = {vop_narrow, 32, rounded, X86_##o64, 0}
+#define SATURATING_NARROW(vop, rounded)                                                                                                    \
+    [IR_VOP_##vop##NS8] = {vop_qshrn, 8, true, X86_VPACKSSWB, rounded},                                                                    \
+    [IR_VOP_##vop##NS16] = {vop_qshrn, 16, true, X86_VPACKSSDW, rounded},                                                                  \
+    [IR_VOP_##vop##NU8] = {vop_qshrn, 8, false, X86_VPACKUSWB, rounded},                                                                   \
+    [IR_VOP_##vop##NU16] = {vop_qshrn, 16, false, X86_VPACKUSDW, rounded},                                                                 \
+    [IR_VOP_##vop##UN8] = {vop_qshrn, 8, true, X86_VPACKUSWB, rounded},                                                                    \
+    [IR_VOP_##vop##UN16] = {vop_qshrn, 16, true, X86_VPACKUSDW, rounded}
+#define VARIABLE(vop, rounded)                                                                                                             \
+    [IR_VOP_##vop##S16] = {vop_shlv16, 16, true, 0, rounded}, [IR_VOP_##vop##S32] = {vop_shlv32, 32, true, 0, rounded},                    \
+    [IR_VOP_##vop##U16] = {vop_shlv16, 16, false, 0, rounded}, [IR_VOP_##vop##U32] = {vop_shlv32, 32, false, 0, rounded}
 #define FP(vop, fn, single, double_, sgn) [IR_VOP_##vop] = {.lower = fn, .is_signed = sgn, .opc = X86_##single, .opc2 = X86_##double_}
 
 static const struct vop_row rows[IR_VOP_COUNT] = {
@@ -384,13 +280,13 @@ static const struct vop_row rows[IR_VOP_COUNT] = {
     OP3_2(CGTU, lower_cgtu, VPMINUB, VPMINUW, VPMINUD, VPCMPEQB, VPCMPEQW, VPCMPEQD),
     OP3_2(CGEU, lower_cgeu, VPMAXUB, VPMAXUW, VPMAXUD, VPCMPEQB, VPCMPEQW, VPCMPEQD),
 
-    SHIFT(SHL, lower_shl, false, 0),
-    SHIFT(SHRU, lower_shr, false, 0),
-    SHIFT(SHRS, lower_shr, true, 0),
-    SHIFT(SRAU, lower_shr, false, 1),
-    SHIFT(SRAS, lower_shr, true, 1),
-    SHIFT(SLI, lower_sli, false, 0),
-    SHIFT(SRI, lower_sri, false, 0),
+    SHIFT(SHL, vop_shl, false, 0),
+    SHIFT(SHRU, vop_shr, false, 0),
+    SHIFT(SHRS, vop_shr, true, 0),
+    SHIFT(SRAU, vop_shr, false, 1),
+    SHIFT(SRAS, vop_shr, true, 1),
+    SHIFT(SLI, vop_sli, false, 0),
+    SHIFT(SRI, vop_sri, false, 0),
 
     [IR_VOP_REV16_8] = {.lower = vop_rev16_8},
     [IR_VOP_REV32_8] = {.lower = vop_rev_bytes, .esize = 32},
@@ -410,6 +306,8 @@ static const struct vop_row rows[IR_VOP_COUNT] = {
     [IR_VOP_TRN32] = {.lower = vop_trn, .esize = 32},
     [IR_VOP_TBL1] = {.lower = vop_tbl, .opc2 = 8},
     [IR_VOP_TBL2] = {.lower = vop_tbl, .opc2 = 16},
+    [IR_VOP_TBL3] = {.lower = vop_tbl, .opc2 = 24},
+    [IR_VOP_TBL4] = {.lower = vop_tbl, .opc2 = 32},
 
     WIDE(MOVL, vop_movl, 0, 0, 0, 0),
     WIDE(ADDL, vop_wide, X86_VPADDW, X86_VPADDD, X86_VPADDQ, 0),
@@ -419,9 +317,34 @@ static const struct vop_row rows[IR_VOP_COUNT] = {
     WIDE(MULL, vop_mull, 0, 0, 0, 0),
     WIDE(MLAL, vop_mull, X86_VPADDW, X86_VPADDD, X86_VPADDQ, 0),
     WIDE(MLSL, vop_mull, X86_VPSUBW, X86_VPSUBD, X86_VPSUBQ, 0),
-    [IR_VOP_SHRN8] = {.lower = vop_shrn, .esize = 8},
-    [IR_VOP_SHRN16] = {.lower = vop_shrn, .esize = 16},
-    [IR_VOP_SHRN32] = {.lower = vop_shrn, .esize = 32},
+    NARROW(SHRN, NONE, NONE, NONE, false),
+    NARROW(RSHRN, NONE, NONE, NONE, true),
+    NARROW(ADDHN, VPADDW, VPADDD, VPADDQ, false),
+    NARROW(SUBHN, VPSUBW, VPSUBD, VPSUBQ, false),
+    NARROW(RADDHN, VPADDW, VPADDD, VPADDQ, true),
+    NARROW(RSUBHN, VPSUBW, VPSUBD, VPSUBQ, true),
+
+    SHIFT(RSHRS, vop_rshr, true, 0),
+    SHIFT(RSHRU, vop_rshr, false, 0),
+    BIN(AVGU8, VPAVGB),
+    BIN(AVGU16, VPAVGW),
+    VARIABLE(SHLV, 0),
+    VARIABLE(RSHLV, 1),
+    OP3_2(ABDS, vop_abd, VPMAXSB, VPMAXSW, VPMAXSD, VPMINSB, VPMINSW, VPMINSD),
+    OP3_2(ABDU, vop_abd, VPMAXUB, VPMAXUW, VPMAXUD, VPMINUB, VPMINUW, VPMINUD),
+    OP3_2(ABAS, vop_aba, VPMAXSB, VPMAXSW, VPMAXSD, VPMINSB, VPMINSW, VPMINSD),
+    OP3_2(ABAU, vop_aba, VPMAXUB, VPMAXUW, VPMAXUD, VPMINUB, VPMINUW, VPMINUD),
+    OP3_2(ABDLS, vop_abdl, VPMAXSB, VPMAXSW, VPMAXSD, VPMINSB, VPMINSW, VPMINSD),
+    OP3_2(ABDLU, vop_abdl, VPMAXUB, VPMAXUW, VPMAXUD, VPMINUB, VPMINUW, VPMINUD),
+    OP3_2(ABALS, vop_abal, VPMAXSB, VPMAXSW, VPMAXSD, VPMINSB, VPMINSW, VPMINSD),
+    OP3_2(ABALU, vop_abal, VPMAXUB, VPMAXUW, VPMAXUD, VPMINUB, VPMINUW, VPMINUD),
+    OP3(PADD, vop_pair, VPADDB, VPADDW, VPADDD),
+    OP3(PMAXS, vop_pair, VPMAXSB, VPMAXSW, VPMAXSD),
+    OP3(PMAXU, vop_pair, VPMAXUB, VPMAXUW, VPMAXUD),
+    OP3(PMINS, vop_pair, VPMINSB, VPMINSW, VPMINSD),
+    OP3(PMINU, vop_pair, VPMINUB, VPMINUW, VPMINUD),
+    WIDE(PADDL, vop_paddl, X86_VPADDW, X86_VPADDD, X86_VPADDQ, 0),
+    WIDE(PADAL, vop_paddl, X86_VPADDW, X86_VPADDD, X86_VPADDQ, 1),
 
     FP(FADD, vop_arith, VADDSS, VADDSD, false),
     FP(FSUB, vop_arith, VSUBSS, VSUBSD, false),
@@ -437,14 +360,18 @@ static const struct vop_row rows[IR_VOP_COUNT] = {
     FP(FFMS, vop_fma, VFNMADD231SS, VFNMADD231SD, false),
     FP(FFNMA, vop_fma, VFNMSUB231SS, VFNMSUB231SD, false),
     FP(FFNMS, vop_fma, VFMSUB231SS, VFMSUB231SD, false),
-    [IR_VOP_QADDS8] = {.lower = lower_saturating, .opc = X86_VPADDSB, .opc2 = X86_VPADDB},
-    [IR_VOP_QADDS16] = {.lower = lower_saturating, .opc = X86_VPADDSW, .opc2 = X86_VPADDW},
-    [IR_VOP_QADDU8] = {.lower = lower_saturating, .opc = X86_VPADDUSB, .opc2 = X86_VPADDB},
-    [IR_VOP_QADDU16] = {.lower = lower_saturating, .opc = X86_VPADDUSW, .opc2 = X86_VPADDW},
-    [IR_VOP_QSUBS8] = {.lower = lower_saturating, .opc = X86_VPSUBSB, .opc2 = X86_VPSUBB},
-    [IR_VOP_QSUBS16] = {.lower = lower_saturating, .opc = X86_VPSUBSW, .opc2 = X86_VPSUBW},
-    [IR_VOP_QSUBU8] = {.lower = lower_saturating, .opc = X86_VPSUBUSB, .opc2 = X86_VPSUBB},
-    [IR_VOP_QSUBU16] = {.lower = lower_saturating, .opc = X86_VPSUBUSW, .opc2 = X86_VPSUBW},
+    [IR_VOP_QADDS8] = {.lower = vop_saturating, .opc = X86_VPADDSB, .opc2 = X86_VPADDB},
+    [IR_VOP_QADDS16] = {.lower = vop_saturating, .opc = X86_VPADDSW, .opc2 = X86_VPADDW},
+    [IR_VOP_QADDU8] = {.lower = vop_saturating, .opc = X86_VPADDUSB, .opc2 = X86_VPADDB},
+    [IR_VOP_QADDU16] = {.lower = vop_saturating, .opc = X86_VPADDUSW, .opc2 = X86_VPADDW},
+    [IR_VOP_QSUBS8] = {.lower = vop_saturating, .opc = X86_VPSUBSB, .opc2 = X86_VPSUBB},
+    [IR_VOP_QSUBS16] = {.lower = vop_saturating, .opc = X86_VPSUBSW, .opc2 = X86_VPSUBW},
+    [IR_VOP_QSUBU8] = {.lower = vop_saturating, .opc = X86_VPSUBUSB, .opc2 = X86_VPSUBB},
+    [IR_VOP_QSUBU16] = {.lower = vop_saturating, .opc = X86_VPSUBUSW, .opc2 = X86_VPSUBW},
+    OP3_2(QABS, vop_qabs, VPABSB, VPABSW, VPABSD, VPADDB, VPADDW, VPADDD),
+    OP3_2(QNEG, vop_qneg, VPSUBB, VPSUBW, VPSUBD, VPADDB, VPADDW, VPADDD),
+    SATURATING_NARROW(QSHR, 0),
+    SATURATING_NARROW(QRSHR, 1),
     [IR_VOP_VFADD] = {.lower = vop_vector_fp, .opc = X86_VADDPS},
     [IR_VOP_VFSUB] = {.lower = vop_vector_fp, .opc = X86_VSUBPS},
     [IR_VOP_VFMUL] = {.lower = vop_vector_fp, .opc = X86_VMULPS, .is_signed = true},
@@ -470,8 +397,8 @@ bool x86_vop_clobbers(const struct ir_insn *i)
 
     if (vop >= IR_VOP_FADD)
         return r->lower != vop_fsign && r->lower != lower_vsign;
-    if (r->lower == lower_shl || r->lower == lower_shr || r->lower == lower_sli || r->lower == lower_sri) /* constants by way of rax */
-        return r->esize == 8 || (r->is_signed && r->esize == 64);
+    if (r->lower == vop_shl || r->lower == vop_shr || r->lower == vop_rshr || r->lower == vop_sli || r->lower == vop_sri)
+        return r->esize == 8 || (r->is_signed && r->esize == 64); /* constants by way of rax */
     return r->lower == vop_rev_bytes || r->lower == vop_tbl;
 }
 

@@ -20,8 +20,8 @@ struct vop_row {
 /* xmm registers used here; no operation needs more */
 enum { X0, X1, X2, X3, X4, X5, X6, X7 };
 
-/* Load and store 4, 8 or 16 bytes of CPU state (vcache.c). A store leaves a copy in a register, which loads use: x itself, when that is from
- * x86_vcache_target(). */
+/* Load and store 4, 8 or 16 bytes of CPU state (vcache.c). A store leaves a copy in a register, which loads use: x itself, when that is
+ * from x86_vcache_target(). */
 void vop_load(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off);
 void vop_store(struct x86_emitter *e, unsigned bytes, uint32_t off, unsigned x);
 /* A register that holds them, not to be changed: the copy, or x, loaded. For 8 bytes and less the rest of it can hold anything. */
@@ -50,8 +50,24 @@ static inline uint32_t shr_opc(unsigned esize)
 }
 
 /* vop_shuffle.c */
-vop_lower vop_dup, vop_ext, vop_movl, vop_mull, vop_rev16_8, vop_rev64_32, vop_rev_bytes, vop_shrn, vop_shuffle16, vop_swp, vop_tbl,
-    vop_trn, vop_uzp, vop_uzp32, vop_wide, vop_zip;
+vop_lower vop_dup, vop_ext, vop_movl, vop_mull, vop_rev16_8, vop_rev64_32, vop_rev_bytes, vop_shuffle16, vop_swp, vop_tbl, vop_trn, vop_uzp,
+    vop_uzp32, vop_wide, vop_zip;
+/* x86 opcode that extends elements of r to twice their size */
+uint32_t vop_extend_opc(unsigned esize, bool is_signed);
+/* Elements of twice `esize` bits in x0: their low halves, in the low half of x0 */
+void vop_pack_low(struct x86_emitter *e, unsigned esize);
+/* vop_shift.c */
+vop_lower vop_shl, vop_shr, vop_sli, vop_sri, vop_rshr, vop_narrow, vop_shlv16, vop_shlv32;
+/* Shift elements of x to the right, signed or not: x = x >> n; with rounding, n > 0: x2 is clobbered. x3 and rax are, for esize 8 and
+ * signed 64. */
+void vop_shift_right(struct x86_emitter *e, unsigned esize, bool is_signed, unsigned x, unsigned n);
+void vop_shift_right_rounding(struct x86_emitter *e, unsigned esize, bool is_signed, unsigned x, unsigned n);
+uint32_t vop_add_opc(unsigned esize);
+uint32_t vop_sub_opc(unsigned esize);
+/* vop_pair.c */
+vop_lower vop_abd, vop_aba, vop_abdl, vop_abal, vop_pair, vop_paddl;
+/* vop_saturate.c */
+vop_lower vop_saturating, vop_qabs, vop_qneg, vop_qshrn;
 /* vop_fp.c */
 vop_lower vop_arith, vop_mac, vop_fma, vop_fsqrt, vop_fsign, vop_fcmp, vop_fcvt, vop_fto_int, vop_ffrom_int, vop_vector_fp;
 

@@ -1,5 +1,5 @@
 /*
- * vop_shuffle.c: vector operations that move elements: permutations, table look-up, widening and narrowing.
+ * vop_shuffle.c: vector operations that move elements: permutations, table look-up, widening.
  */
 #include <arch/x86/vop_impl.h>
 
@@ -176,30 +176,41 @@ void vop_trn(struct x86_emitter *e, const struct ir_insn *i, const struct vop_ro
 }
 
 /* pshufb takes the low four bits of an index and gives zero when its top bit is set. Adding 0x80 - table size with saturation sets that bit
- * exactly for indexes out of range; a table of eight bytes is then addressed in the upper half. opc2: table bytes. */
+ * exactly for indexes out of range; a table of eight bytes is then addressed in the upper half. What is behind the first 16 bytes is looked
+ * up on its own, with indexes 16 less: those that were below 16 are large then. opc2: table bytes. */
 void vop_tbl(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    vop_broadcast32(e, X2, (0x80 - r->opc2) * 0x01010101u);
+    unsigned first = r->opc2 < 16 ? r->opc2 : 16;
+
+    vop_broadcast32(e, X2, (0x80 - first) * 0x01010101u);
     vop_load(e, 8, X1, i->b);
-    x86_v_rrr(e, X86_VPADDUSB, X1, X1, X2);
-    vop_load(e, r->opc2, X0, i->a);
-    if (r->opc2 == 8)
+    x86_v_rrr(e, X86_VPADDUSB, X4, X1, X2);
+    vop_load(e, first, X0, i->a);
+    if (first == 8)
         x86_v_shift(e, X86_VPSLLDQ_I, X0, X0, 8);
-    x86_v_rrr(e, X86_VPSHUFB, X0, X0, X1);
+    x86_v_rrr(e, X86_VPSHUFB, X0, X0, X4);
+    if (r->opc2 > 16) { /* the bytes behind a table of 24 are zero */
+        vop_broadcast32(e, X3, 0x10101010u);
+        x86_v_rrr(e, X86_VPSUBB, X1, X1, X3);
+        x86_v_rrr(e, X86_VPADDUSB, X1, X1, X2);
+        vop_load(e, r->opc2 - 16, X3, i->a + 16u);
+        x86_v_rrr(e, X86_VPSHUFB, X3, X3, X1);
+        x86_v_rrr(e, X86_VPOR, X0, X0, X3);
+    }
     vop_store(e, 8, i->d, X0);
 }
 
-/* --- widening and narrowing --- */
+/* --- widening --- */
 
-static uint32_t extend_opc(const struct vop_row *r)
+uint32_t vop_extend_opc(unsigned esize, bool is_signed)
 {
-    switch (r->esize) {
+    switch (esize) {
     case 8:
-        return r->is_signed ? X86_VPMOVSXBW : X86_VPMOVZXBW;
+        return is_signed ? X86_VPMOVSXBW : X86_VPMOVZXBW;
     case 16:
-        return r->is_signed ? X86_VPMOVSXWD : X86_VPMOVZXWD;
+        return is_signed ? X86_VPMOVSXWD : X86_VPMOVZXWD;
     default:
-        return r->is_signed ? X86_VPMOVSXDQ : X86_VPMOVZXDQ;
+        return is_signed ? X86_VPMOVSXDQ : X86_VPMOVZXDQ;
     }
 }
 
@@ -209,9 +220,9 @@ static void load_extended(struct x86_emitter *e, const struct vop_row *r, unsign
     int copy = x86_vcache_find(&e->vcache, off, 8);
 
     if (copy >= 0)
-        x86_v_rr(e, extend_opc(r), x, (unsigned)copy);
+        x86_v_rr(e, vop_extend_opc(r->esize, r->is_signed), x, (unsigned)copy);
     else
-        x86_v_rm(e, extend_opc(r), x, x86_state(off));
+        x86_v_rm(e, vop_extend_opc(r->esize, r->is_signed), x, x86_state(off));
 }
 
 void vop_movl(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
@@ -243,21 +254,4 @@ void vop_mull(struct x86_emitter *e, const struct ir_insn *i, const struct vop_r
         x86_v_rrr(e, r->opc, X0, X1, X0);
     }
     vop_store(e, 16, i->d, X0);
-}
-
-void vop_shrn(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
-{
-    unsigned n = r->esize, wide = 2 * n;
-
-    vop_load(e, 16, X0, i->a);
-    if (i->imm)
-        x86_v_shift(e, shr_opc(wide), X0, X0, i->imm);
-    if (n == 32) {
-        x86_v_rri(e, X86_VPSHUFD, X0, X0, 0x08);
-    } else {
-        x86_v_shift(e, shl_opc(wide), X0, X0, n);
-        x86_v_shift(e, shr_opc(wide), X0, X0, n);
-        x86_v_rrr(e, n == 8 ? X86_VPACKUSWB : X86_VPACKUSDW, X0, X0, X0);
-    }
-    vop_store(e, 8, i->d, X0);
 }

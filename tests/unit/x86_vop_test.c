@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -119,6 +120,38 @@ LANE(l_srau, o->d + l_shru(o))
 LANE(l_sras, o->d + l_shrs(o))
 LANE(l_sli, o->a << o->imm | (o->imm ? o->d & ones(o->bits) >> (o->bits - o->imm) : 0))
 LANE(l_sri, l_shru(o) | (o->d & ~(o->imm == o->bits ? 0 : ones(o->bits) >> o->imm)))
+LANE(l_rshru, l_shru(o) + (o->a >> (o->imm - 1) & 1))
+LANE(l_rshrs, l_shrs(o) + (o->a >> (o->imm - 1) & 1))
+LANE(l_rshrn, o->imm ? (o->a + (1ull << (o->imm - 1))) >> o->imm : o->a)
+LANE(l_addhn, (o->a + o->b) >> o->bits)
+LANE(l_subhn, (o->a - o->b) >> o->bits)
+LANE(l_raddhn, (o->a + o->b + (1ull << (o->bits - 1))) >> o->bits)
+LANE(l_rsubhn, (o->a - o->b + (1ull << (o->bits - 1))) >> o->bits)
+LANE(l_avgu, (o->a + o->b + 1) >> 1)
+LANE(l_abds, sx(o->a, o->bits) > sx(o->b, o->bits) ? o->a - o->b : o->b - o->a)
+LANE(l_abdu, o->a > o->b ? o->a - o->b : o->b - o->a)
+LANE(l_abas, o->d + l_abds(o))
+LANE(l_abau, o->d + l_abdu(o))
+/* widening: the operands have been extended */
+LANE(l_abdl, (uint64_t)llabs((int64_t)(o->a - o->b)))
+LANE(l_abal, o->d + l_abdl(o))
+
+/* b shifted by the low byte of a */
+static uint64_t shift_by_register(const struct op *o, bool is_signed, bool rounded)
+{
+    int n = (int8_t)o->a;
+    __int128 x = is_signed ? (__int128)sx(o->b, o->bits) : (__int128)o->b;
+
+    if (n >= 0)
+        return n < (int)o->bits ? o->b << n : 0;
+    if (n < -64)
+        return rounded || x >= 0 ? 0 : ~0ull;
+    return (uint64_t)((x + (rounded ? (__int128)1 << (-n - 1) : 0)) >> -n);
+}
+LANE(l_shlvs, shift_by_register(o, true, false))
+LANE(l_shlvu, shift_by_register(o, false, false))
+LANE(l_rshlvs, shift_by_register(o, true, true))
+LANE(l_rshlvu, shift_by_register(o, false, true))
 LANE(l_vfabs, o->a & 0x7fffffff)
 LANE(l_vfneg, o->a ^ 0x80000000)
 
@@ -185,6 +218,26 @@ static const struct family {
     {"MLSLS", IR_VOP_MLSLS8, l_mls, 8, 3, LONG_S, NO_IMM},
     {"MLSLU", IR_VOP_MLSLU8, l_mls, 8, 3, LONG_U, NO_IMM},
     {"SHRN", IR_VOP_SHRN8, l_shru, 8, 3, NARROW, RIGHT_0},
+    {"RSHRN", IR_VOP_RSHRN8, l_rshrn, 8, 3, NARROW, RIGHT_0},
+    {"ADDHN", IR_VOP_ADDHN8, l_addhn, 8, 3, NARROW, NO_IMM},
+    {"SUBHN", IR_VOP_SUBHN8, l_subhn, 8, 3, NARROW, NO_IMM},
+    {"RADDHN", IR_VOP_RADDHN8, l_raddhn, 8, 3, NARROW, NO_IMM},
+    {"RSUBHN", IR_VOP_RSUBHN8, l_rsubhn, 8, 3, NARROW, NO_IMM},
+    {"RSHRS", IR_VOP_RSHRS8, l_rshrs, 8, 4, SAME, RIGHT},
+    {"RSHRU", IR_VOP_RSHRU8, l_rshru, 8, 4, SAME, RIGHT},
+    {"AVGU", IR_VOP_AVGU8, l_avgu, 8, 2, SAME, NO_IMM},
+    {"SHLVS", IR_VOP_SHLVS16, l_shlvs, 16, 2, SAME, NO_IMM},
+    {"SHLVU", IR_VOP_SHLVU16, l_shlvu, 16, 2, SAME, NO_IMM},
+    {"RSHLVS", IR_VOP_RSHLVS16, l_rshlvs, 16, 2, SAME, NO_IMM},
+    {"RSHLVU", IR_VOP_RSHLVU16, l_rshlvu, 16, 2, SAME, NO_IMM},
+    {"ABDS", IR_VOP_ABDS8, l_abds, 8, 3, SAME, NO_IMM},
+    {"ABDU", IR_VOP_ABDU8, l_abdu, 8, 3, SAME, NO_IMM},
+    {"ABAS", IR_VOP_ABAS8, l_abas, 8, 3, SAME, NO_IMM},
+    {"ABAU", IR_VOP_ABAU8, l_abau, 8, 3, SAME, NO_IMM},
+    {"ABDLS", IR_VOP_ABDLS8, l_abdl, 8, 3, LONG_S, NO_IMM},
+    {"ABDLU", IR_VOP_ABDLU8, l_abdl, 8, 3, LONG_U, NO_IMM},
+    {"ABALS", IR_VOP_ABALS8, l_abal, 8, 3, LONG_S, NO_IMM},
+    {"ABALU", IR_VOP_ABALU8, l_abal, 8, 3, LONG_U, NO_IMM},
 };
 
 static uint64_t extended(const uint8_t *p, unsigned bits, unsigned k, bool is_signed)
@@ -205,7 +258,7 @@ static void model(const struct family *f, unsigned bits, const struct ir_insn *i
             put(out, bits, k, f->fn(&o));
             break;
         case NARROW:
-            o.a = get(a, 2 * bits, k);
+            o.a = get(a, 2 * bits, k), o.b = get(b, 2 * bits, k);
             put(out, bits, k, f->fn(&o));
             break;
         default:
@@ -247,10 +300,53 @@ static void elements(void **unused UNUSED)
                 i.b = (uint16_t)REG(random64() % 4);
                 i.imm = f->imm == LEFT ? random64() % bits : f->imm == RIGHT ? 1 + random64() % bits : f->imm == RIGHT_0 ? random64() % (bits + 1) : 0;
                 random_bytes(state + REG(0), 16 * 6);
+                if (r & 2) /* shift amounts near the element size */
+                    for (unsigned k = 0; k < 16; k += bits / 8)
+                        state[i.a + k] = (uint8_t)(random64() % 80 - 40);
                 model(f, bits, &i, expected);
                 check(f->name, bits, &i, expected);
             }
         }
+    }
+}
+
+/* --- neighbours --- */
+
+static void pairs(void **unused UNUSED)
+{
+    static const struct {
+        const char *name;
+        uint16_t vop;
+        lane_fn *fn;
+    } narrow[] = {{"PADD", IR_VOP_PADD8, l_add},   {"PMAXS", IR_VOP_PMAXS8, l_maxs}, {"PMAXU", IR_VOP_PMAXU8, l_maxu},
+                  {"PMINS", IR_VOP_PMINS8, l_mins}, {"PMINU", IR_VOP_PMINU8, l_minu}};
+    uint8_t expected[16];
+
+    for (unsigned r = 0; r < 4000; r++) {
+        unsigned n = r % ARRAY_LEN(narrow), lg = (unsigned)(random64() % 3), bits = 8u << lg;
+        struct ir_insn i = {.op = IR_OP_VOP, .mem = 8, .imm2 = narrow[n].vop + lg};
+        i.d = (uint16_t)REG(random64() % 3), i.a = (uint16_t)REG(random64() % 3), i.b = (uint16_t)REG(random64() % 3);
+        random_bytes(state + REG(0), 16 * 6);
+        for (unsigned k = 0; k < 64 / bits; k++) {
+            const uint8_t *from = state + (2 * k * bits < 64 ? i.a : i.b);
+            unsigned e = 2 * k % (64 / bits);
+            struct op o = {.bits = bits, .a = get(from, bits, e), .b = get(from, bits, e + 1)};
+            put(expected, bits, k, narrow[n].fn(&o));
+        }
+        check(narrow[n].name, bits, &i, expected);
+    }
+    for (unsigned r = 0; r < 4000; r++) {
+        bool sgn = r & 1, accumulate = r & 2;
+        unsigned lg = (unsigned)(random64() % 3), bits = 8u << lg;
+        struct ir_insn i = {.op = IR_OP_VOP, .mem = r & 4 ? 16 : 8};
+        i.imm2 = (accumulate ? (sgn ? IR_VOP_PADALS8 : IR_VOP_PADALU8) : (sgn ? IR_VOP_PADDLS8 : IR_VOP_PADDLU8)) + lg;
+        i.d = (uint16_t)REG(random64() % 3), i.a = (uint16_t)REG(random64() % 3);
+        random_bytes(state + REG(0), 16 * 6);
+        for (unsigned k = 0; k < i.mem * 4u / bits; k++)
+            put(expected, 2 * bits, k,
+                (accumulate ? get(state + i.d, 2 * bits, k) : 0) + extended(state + i.a, bits, 2 * k, sgn) +
+                    extended(state + i.a, bits, 2 * k + 1, sgn));
+        check(accumulate ? "PADAL" : "PADDL", bits, &i, expected);
     }
 }
 
@@ -340,9 +436,9 @@ static void permutations(void **unused UNUSED)
 
 static void table_look_up(void **unused UNUSED)
 {
-    for (unsigned r = 0; r < 1000; r++) {
-        unsigned length = 1 + r % 2;
-        struct ir_insn i = {.op = IR_OP_VOP, .mem = 8, .imm2 = length == 1 ? IR_VOP_TBL1 : IR_VOP_TBL2};
+    for (unsigned r = 0; r < 2000; r++) {
+        unsigned length = 1 + r % 4;
+        struct ir_insn i = {.op = IR_OP_VOP, .mem = 8, .imm2 = IR_VOP_TBL1 + length - 1};
         uint8_t expected[8];
         i.d = (uint16_t)REG(random64() % 3);
         i.a = (uint16_t)REG(random64() % 3);
@@ -350,49 +446,79 @@ static void table_look_up(void **unused UNUSED)
         random_bytes(state + REG(0), 16 * 6);
         if (r & 8)
             for (unsigned k = 0; k < 8; k++)
-                state[i.b + k] %= 20;
+                state[i.b + k] %= 40;
         for (unsigned k = 0; k < 8; k++)
             expected[k] = state[i.b + k] < 8 * length ? state[i.a + state[i.b + k]] : 0;
         check("TBL", length, &i, expected);
     }
 }
 
-/* Saturating operations do their work when nothing saturates, and leave it to the fix-up otherwise. */
+/* --- saturating operations: the value before saturation, and the range of the result --- */
+
+typedef __int128 exact_fn(const struct op *o);
+
+#define EXACT(name, expr) static __int128 name(const struct op *o) { return expr; }
+EXACT(x_qadd, (__int128)(int64_t)o->a + (int64_t)o->b)
+EXACT(x_qsub, (__int128)(int64_t)o->a - (int64_t)o->b)
+EXACT(x_qabs, llabs((int64_t)o->a))
+EXACT(x_qneg, -(int64_t)o->a)
+EXACT(x_qshr, (int64_t)o->a >> o->imm)
+EXACT(x_qrshr, ((int64_t)o->a + (o->imm ? 1 << (o->imm - 1) : 0)) >> o->imm)
+
 static void saturating(void **unused UNUSED)
 {
+    enum { S_S, U_U, S_U }; /* operands and result signed */
     static const struct {
+        const char *name;
         uint16_t vop;
-        uint8_t bits;
-        bool is_signed, subtract;
+        exact_fn *fn;
+        uint8_t sizes, range;
+        bool narrow, from_1; /* shift amounts */
     } ops[] = {
-        {IR_VOP_QADDS8, 8, true, false},  {IR_VOP_QADDS16, 16, true, false},  {IR_VOP_QADDU8, 8, false, false},  {IR_VOP_QADDU16, 16, false, false},
-        {IR_VOP_QSUBS8, 8, true, true},   {IR_VOP_QSUBS16, 16, true, true},   {IR_VOP_QSUBU8, 8, false, true},   {IR_VOP_QSUBU16, 16, false, true},
+        {"QADDS", IR_VOP_QADDS8, x_qadd, 2, S_S, false, false},     {"QADDU", IR_VOP_QADDU8, x_qadd, 2, U_U, false, false},
+        {"QSUBS", IR_VOP_QSUBS8, x_qsub, 2, S_S, false, false},     {"QSUBU", IR_VOP_QSUBU8, x_qsub, 2, U_U, false, false},
+        {"QABS", IR_VOP_QABS8, x_qabs, 3, S_S, false, false},       {"QNEG", IR_VOP_QNEG8, x_qneg, 3, S_S, false, false},
+        {"QSHRNS", IR_VOP_QSHRNS8, x_qshr, 2, S_S, true, false},    {"QSHRNU", IR_VOP_QSHRNU8, x_qshr, 2, U_U, true, false},
+        {"QSHRUN", IR_VOP_QSHRUN8, x_qshr, 2, S_U, true, false},    {"QRSHRNS", IR_VOP_QRSHRNS8, x_qrshr, 2, S_S, true, true},
+        {"QRSHRNU", IR_VOP_QRSHRNU8, x_qrshr, 2, U_U, true, true}, {"QRSHRUN", IR_VOP_QRSHRUN8, x_qrshr, 2, S_U, true, true},
     };
-    unsigned done = 0, left = 0;
+    unsigned count[2] = {0};
 
-    for (unsigned r = 0; r < 4000; r++) {
-        unsigned n = r % ARRAY_LEN(ops), bits = ops[n].bits;
-        struct ir_insn i = {.op = IR_OP_VOP, .mem = r & 8 ? 16 : 8, .imm2 = ops[n].vop, .d = (uint16_t)REG(0), .a = (uint16_t)REG(1), .b = (uint16_t)REG(2)};
-        int64_t min = ops[n].is_signed ? -(1ll << (bits - 1)) : 0, max = (int64_t)(ones(bits) >> ops[n].is_signed);
+    for (unsigned r = 0; r < 24000; r++) {
+        unsigned n = r % ARRAY_LEN(ops), size = (unsigned)(random64() % ops[n].sizes), bits = 8u << size, flag = (unsigned)(random64() % 32);
+        unsigned from = ops[n].narrow ? 2 * bits : bits, word = REG(8) + 4 * (unsigned)(random64() % 4), before = (unsigned)(random64() % 4 == 0);
+        struct ir_insn i = {.op = IR_OP_VOP, .mem = ops[n].narrow || random64() & 1 ? 8 : 16, .imm2 = (ops[n].vop + size) | (8 * word + flag) << 16};
+        __int128 min = ops[n].range == S_S ? -((__int128)1 << (bits - 1)) : 0, max = (__int128)(ones(bits) >> (ops[n].range == S_S));
+        uint64_t keep = random64();
         uint8_t expected[16];
-        bool saturates = false;
-        random_bytes(state + REG(0), 48);
-        if (r & 16) /* small operands; unsigned differences of equal ones */
-            for (unsigned k = 0; k < 16; k++)
-                state[REG(1) + k] &= 0x0f, state[REG(2) + k] = ops[n].subtract ? state[REG(1) + k] : state[REG(2) + k] & 0x0f;
+        bool saturates = before;
+
+        i.d = (uint16_t)REG(random64() % 3), i.a = (uint16_t)REG(random64() % 3), i.b = (uint16_t)REG(random64() % 3);
+        i.imm = ops[n].narrow ? ops[n].from_1 + (unsigned)(random64() % (bits + 1 - ops[n].from_1)) : 0;
+        random_bytes(state + REG(0), 16 * 6);
+        if (keep & 1) /* small operands */
+            for (unsigned k = 0; k < 16; k += from / 8)
+                put(state + i.a, from, k / (from / 8), ops[n].range == S_S ? keep >> 8 & 15 : 16 + (keep >> 8 & 15)),
+                    put(state + i.b, from, k / (from / 8), keep >> 16 & 15);
         for (unsigned k = 0; k < i.mem * 8u / bits; k++) {
-            int64_t a = (int64_t)extended(state + i.a, bits, k, ops[n].is_signed), b = (int64_t)extended(state + i.b, bits, k, ops[n].is_signed);
-            int64_t v = ops[n].subtract ? a - b : a + b;
+            bool sgn = ops[n].range != U_U;
+            struct op o = {.bits = bits, .imm = i.imm, .a = extended(state + i.a, from, k, sgn), .b = extended(state + i.b, from, k, sgn)};
+            __int128 v = ops[n].fn(&o);
             saturates |= v < min || v > max;
-            put(expected, bits, k, (uint64_t)v);
+            put(expected, bits, k, (uint64_t)(v < min ? min : v > max ? max : v));
         }
-        uint8_t before[16];
-        memcpy(before, state + i.d, 16);
-        assert_int_equal(run(&i), !saturates);
-        assert_memory_equal(state + i.d, saturates ? before : expected, i.mem);
-        saturates ? left++ : done++;
+        uint32_t w = (uint32_t)(keep >> 32) & ~(1u << flag);
+        put(state + word, 32, 0, w | before << flag);
+        uint8_t want[STATE_BYTES];
+        memcpy(want, state, sizeof(want));
+        memcpy(want + i.d, expected, i.mem);
+        put(want + word, 32, 0, w | (uint32_t)saturates << flag);
+        assert_true(run(&i));
+        if (memcmp(want, state, sizeof(want)) != 0)
+            fail_msg("%s%u, %u bytes, d %u a %u b %u imm %u, bit %u before %u", ops[n].name, bits, i.mem, i.d, i.a, i.b, i.imm, flag, before);
+        count[saturates]++;
     }
-    assert_true(done > 500 && left > 500);
+    assert_true(count[0] > 4000 && count[1] > 4000);
 }
 
 /* --- floating point: numbers as the host has them, and the fix-up for everything else --- */
@@ -567,7 +693,7 @@ static int teardown(void **unused UNUSED) { return munmap(code, 4096); }
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(elements), cmocka_unit_test(permutations), cmocka_unit_test(table_look_up), cmocka_unit_test(saturating), cmocka_unit_test(arithmetic),
+        cmocka_unit_test(elements), cmocka_unit_test(pairs), cmocka_unit_test(permutations), cmocka_unit_test(table_look_up), cmocka_unit_test(saturating), cmocka_unit_test(arithmetic),
         cmocka_unit_test(vectors),
         cmocka_unit_test(fix_up),   cmocka_unit_test(compare),      cmocka_unit_test(conversions),
     };
