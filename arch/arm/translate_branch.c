@@ -22,6 +22,8 @@ uint32_t tr_branch_target(const struct arm_insn *i)
     uint32_t pc = tr_pc_value(i), imm = ARM_F(i, 'i');
     if (i->row->translate == tr_cbz)
         return pc + (imm << 1);
+    if (i->row->translate == tr_bl)
+        return pc + (i->thumb ? t32_offset(i, 21, 1) : sign_extend(imm << 2, 26));
     switch (i->row->arg) {
     case 0:
         return pc + sign_extend(imm << 2, 26);
@@ -57,9 +59,8 @@ static void link(struct arm_translator *t, const struct arm_insn *i)
 
 void tr_bl(struct arm_translator *t, const struct arm_insn *i)
 {
-    uint32_t off = i->thumb ? t32_offset(i, 21, 1) : sign_extend(ARM_F(i, 'i') << 2, 26);
     link(t, i);
-    tr_exit_call(t, (tr_pc_value(i) + off) | t->thumb);
+    tr_exit_call(t, tr_branch_target(i) | t->thumb);
 }
 
 /* BLX <label>: to the other instruction set. */

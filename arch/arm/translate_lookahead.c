@@ -1,15 +1,15 @@
 /*
  * translate_lookahead.c: which flags live on at a block's exit.
  *
- * From the exit's target on, a few instructions are decoded along the straight line (and along two conditional branches) until each of NZCV
- * has been overwritten or may have been read. What the tables say of a row (ROW_FL_*) is all that is used; an instruction they say nothing
- * of, the end of the known bytes, a return or a call make the rest live. Loads and stores do not count as readers: see "Flags at faults" in
- * dbt/ir.h.
+ * From the exit's target on, instructions are decoded in the order in which they are executed, through branches and calls (and along some
+ * conditional branches), until each of NZCV has been overwritten or may have been read. What the tables say of a row (ROW_FL_*) is all that
+ * is used; an instruction they say nothing of, the end of the known bytes or a return make the rest live. Loads and stores do not count as
+ * readers: see "Flags at faults" in dbt/ir.h.
  */
 #include <arch/arm/translate_int.h>
 
-#define LOOKAHEAD      12 /* instructions decoded along one path */
-#define LOOKAHEAD_DEEP 2  /* conditional branches whose target is looked at too */
+#define LOOKAHEAD      32 /* instructions decoded along one path */
+#define LOOKAHEAD_DEEP 3  /* conditional branches whose target is looked at too */
 
 static const uint8_t cond_reads[16] = {
     [IR_EQ] = IR_Z,        [IR_NE] = IR_Z,        [IR_CS] = IR_C,         [IR_CC] = IR_C,         [IR_MI] = IR_N,
@@ -79,9 +79,9 @@ static unsigned flags_live_at(struct lookahead *l, uint32_t pc)
         l->end = pc > l->end ? pc : l->end;
 
         live |= cond_reads[cond] & pending;
-        if (i.row->translate == tr_b || i.row->translate == tr_cbz) {
+        if (i.row->translate == tr_b || i.row->translate == tr_bl || i.row->translate == tr_cbz) {
             uint32_t target = tr_branch_target(&i);
-            if (i.row->translate == tr_b && cond >= IR_AL) {
+            if (i.row->translate != tr_cbz && cond >= IR_AL) {
                 pc = target;
             } else if (l->branches) {
                 l->branches--;
