@@ -206,6 +206,7 @@ uint32_t block_insert(struct engine *e, struct region *r, const struct block *ke
     k->loop_head = r->code + hc->loop_head;
     k->in = NONE;
     k->live = true;
+    k->site_gen = e->site_gen;
     k->hash_next = *slot;
     *slot = b;
     for (unsigned w = 0; w < 2; w++)

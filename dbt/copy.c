@@ -69,7 +69,7 @@ uint32_t block_copy(struct engine *e, uint32_t pc, uint32_t flags, uint32_t pa)
     if (from == NONE || e->page[page_of(e, pa)].flags & RP_LAZY || e->cfg.flags & (ENGINE_LOG_IN_ASM | ENGINE_LOG_OUT_ASM))
         return NONE; /* whoever logs code wants to see all of it */
     const struct block *k = &e->block[from];
-    if (!k->live || k->pa != pa || k->flags != flags || (k->pc ^ pc) & 1 || !can_move(e, k, pc))
+    if (!k->live || k->pa != pa || k->flags != flags || (k->pc ^ pc) & 1 || !can_move(e, k, pc) || site_outdates(e, from))
         return NONE;
     enum engine_activity before = activity_change(e, ACTIVITY_TRANSLATE);
     struct region *r = block_reserve(e, ALIGN_UP(k->code_size, 16u));

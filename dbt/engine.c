@@ -103,6 +103,7 @@ struct engine *engine_create(struct vm_shared *shared, struct platform *p)
     v->excl_addr = ~0u;
     v->jump_cache = e->jump_cache;
     v->alias = e->alias;
+    soft_init(e);
     jump_cache_flush(e);
     e->budget_start = v->insn_budget = c->insn_budget ? (int64_t)c->insn_budget : INT64_MAX;
     shared->poll_va = (uint64_t)(uintptr_t)&v->poll;
@@ -280,6 +281,10 @@ static uint32_t find_block(struct engine *e)
         return NONE;
     uint64_t page1 = va % PAGE_SIZE == PAGE_SIZE - 2 ? following_page(e, va) : 0;
     uint32_t b = block_find(e, pa, pc, flags, page1 ? page_of(e, page1) : NONE);
+    if (b != NONE && site_outdates(e, b)) {
+        block_kill(e, b);
+        b = NONE;
+    }
     if (b == NONE && !page1)
         b = block_copy(e, pc, flags, pa);
     if (b == NONE)

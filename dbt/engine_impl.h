@@ -38,6 +38,7 @@ struct block {
     uint32_t page_prev[2];    /* both ways: a library mapped at many addresses has many blocks in a page */
     bool live;
     bool movable;             /* can be copied for another pc: copy.c */
+    uint32_t site_gen;        /* engine.site_gen when it was made, or was last found to be right in that respect */
 };
 
 struct exit {
@@ -57,6 +58,7 @@ struct region {
 /* --- RAM pages --- */
 #define RP_CODE  1u /* holds live blocks and is write-protected in all views */
 #define RP_LAZY  2u /* written too often while holding code: stays writable; its blocks are checked at instruction-cache maintenance */
+#define RP_SOFT  4u /* in a software TLB for writing, perhaps */
 #define RP_LAZY_AFTER 8 /* code-page write faults before a page becomes lazy */
 #define RP_CLEAN_ENOUGH 16 /* checks that find nothing changed before a lazy page is protected again */
 
@@ -67,6 +69,7 @@ struct ram_page {
     uint8_t flags;
     uint8_t writes; /* while it held code */
     uint16_t clean; /* lazy: checks in a row that found nothing changed */
+    uint32_t site_gen; /* engine.site_gen of the last change of an access_site in it */
 };
 
 /* --- views --- */
@@ -100,6 +103,11 @@ struct view {
     uint32_t l1[L1_COUNT];
     uint32_t section_next[L1_COUNT]; /* list of writable sections over a MiB of RAM: view << 12 | index */
     uint64_t itlb[ITLB_SIZE];
+    struct soft_tlb_entry soft_tlb[SOFT_TLB_SIZE];
+    uint64_t soft_large[SOFT_TLB_SIZE / 64]; /* bit i: entry i came from something larger than a page */
+    bool soft_used;                          /* soft_tlb has something ... */
+    bool soft_ng;                            /* ... that belongs to regime.ttbr0/asid */
+    uint32_t soft_gen;                       /* engine.soft_gen when it was last emptied */
 };
 
 /*
@@ -116,11 +124,28 @@ struct remap {
 };
 #define ALIAS_SLOTS VCPU_ALIAS_SLOTS
 
+/*
+ * Guest instructions, by physical address, whose accesses are translated in a special way. `returns` counts how often the software TLB did not
+ * pay; faults of instructions that are not here are counted in fault_count[].
+ */
+#define SITE_COUNT        4096
+#define FAULT_COUNT_SLOTS 1024
+#define FAULT_COUNT_WAYS  4
+struct access_site {
+    uint32_t pa;  /* 0: empty */
+    uint8_t kind; /* enum guest_access_kind */
+    uint8_t returns;
+    uint16_t pad;
+    uint32_t gen; /* engine.site_gen of the last change */
+};
+struct fault_count {
+    uint32_t pa, faults;
+};
+
 #define VIEW_CACHE_SIZE 512
 #define VIEW_WORDS      16u  /* bitmaps of views: 1024 at most */
 #define GROUP_SIZE      16u  /* l1 entries of a supersection, the largest thing that one address names, but for 1 GiB blocks (view.giant) */
 #define GROUP_COUNT     (L1_COUNT / GROUP_SIZE)
-#define SLOW_SET_SIZE   4096
 #define TRACE_RING      16
 
 struct engine {
@@ -177,9 +202,12 @@ struct engine {
     uint64_t alias[ALIAS_SLOTS];      /* what vcpu.alias points to */
     uint32_t alias_page[ALIAS_SLOTS]; /* RAM page a set slot stands for */
 
-    /* guest instructions (by physical address) that touch devices (address | 1) or aliases (address): open addressing, 0 = empty */
-    uint32_t slow_set[SLOW_SET_SIZE];
-    uint32_t slow_count;
+    struct access_site site[SITE_COUNT]; /* open addressing */
+    uint32_t n_sites;
+    uint32_t site_gen; /* counts changes */
+    struct fault_count fault_count[FAULT_COUNT_SLOTS]; /* by hash, in groups of FAULT_COUNT_WAYS */
+    uint32_t soft_gen; /* software TLBs of views with another are not to be used */
+    bool no_premap;    /* the instruction of the guest's last data abort makes no use of mappings */
 
     int64_t budget_start;
     uint64_t activity_since; /* with ENGINE_TIME */
@@ -254,6 +282,8 @@ void wmap_remove(struct engine *e, uint32_t page, unsigned view, uint32_t vpn);
 void views_init(struct engine *e);
 /* The entry that covers va: of a leaf, or of l1 when that is a section or empty. */
 uint32_t *view_entry(struct engine *e, struct view *w, uint32_t va);
+/* Note that view n, or its software TLB, holds translation t. */
+void view_hold(struct engine *e, unsigned n, const struct guest_translation *t);
 /* Map va in view n as translation t (to RAM, readable) allows; `write`: for a write that t allows. */
 void view_map(struct engine *e, unsigned n, uint32_t va, const struct guest_translation *t, bool write);
 /* The same at a window fault, with neighbours: with ENGINE_MAP_RUNS those that can be mapped in one piece with va, otherwise all that are as easily had. */
@@ -292,8 +322,31 @@ void alias_drop_page(struct engine *e, uint32_t page); /* the RAM page is about 
 bool device_read(struct vcpu *v, uint64_t pa, unsigned size, uint64_t *value);
 bool device_write(struct vcpu *v, uint64_t pa, unsigned size, uint64_t value);
 
-/* fault.c / slow set */
-enum guest_access_kind slow_pc_kind(const struct engine *e, uint32_t pa);
-void slow_pc_add(struct engine *e, uint32_t pa, enum guest_access_kind kind);
+/* site.c: instructions by the physical address they are at */
+enum guest_access_kind site_kind(struct engine *e, uint32_t pa);
+void site_set(struct engine *e, uint32_t pa, enum guest_access_kind kind); /* what is known of it is not lost: the higher kind counts */
+/* It has faulted, in block b, at a page that was not mapped, or that the guest does not allow. True: it is of kind ACCESS_SOFT, and the block is
+ * older than that. */
+bool site_faulted(struct engine *e, uint32_t pa, uint32_t b);
+void site_return(struct engine *e, uint32_t pa); /* ACCESS_SOFT did not pay */
+/* Block b, live, was made before something became known of an instruction in it. */
+bool site_outdates(struct engine *e, uint32_t b);
+
+/* softtlb.c */
+void soft_init(struct engine *e);
+void soft_enter(struct engine *e, struct view *w, const struct guest_regime *r); /* w becomes the current view, of r */
+void soft_clear(struct view *w);
+/* Enter the page of va, which t allows to be read and, with `write`, to be written, for the current view. */
+void soft_fill(struct engine *e, uint32_t va, const struct guest_translation *t, bool write);
+void soft_forget(struct view *w, uint32_t va);        /* TLB maintenance for va */
+void soft_drop_page(struct engine *e, uint32_t page); /* the RAM page is about to hold code */
+
+/* fault.c */
+/* Of the instruction of block b at fault point p: where in memory it is. */
+uint32_t fault_site(const struct engine *e, uint32_t b, const struct host_fault_point *p);
+/* Leave the block at the fault point for the dispatcher, for `why`. */
+bool fault_leave(struct engine *e, struct host_fault_ctx *ctx, enum vcpu_exit why);
+/* Leave it to have the instruction translated anew, for accesses of another kind. */
+bool fault_retranslate(struct engine *e, struct host_fault_ctx *ctx, uint32_t b, const struct host_fault_point *p);
 
 #endif

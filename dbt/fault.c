@@ -5,64 +5,44 @@
  * true: the guest's tables allow it (map, retry), they do not (guest abort), the address is a device (the block is
  * retranslated so that this instruction calls a helper from now on), or it is a write to a page of translated code (the code dies),
  * or a page that is mapped and unmapped so often that it is better not mapped at all (alias.c, struct remap).
+ *
+ * A fault costs the host a signal, and a mapping a system call, or the VM a trip to CPL 0. So instructions that fault over and over are
+ * translated anew to go through the software TLB (softtlb.c).
  */
 #include <dbt/engine_impl.h>
 
 #define WINDOW_SPAN      (1ull << 32)
 #define SAME_FAULT_LIMIT 64 /* identical faults in a row: mapping does not help, something is broken */
 
-/* --- instructions that touch devices --- */
+/* --- leaving the block that faulted --- */
 
-/* An entry is the address, which is even, and bit 0 for a device. */
-static uint32_t *slow_slot(struct engine *e, uint32_t pa)
+uint32_t fault_site(const struct engine *e, uint32_t b, const struct host_fault_point *p)
 {
-    uint32_t h = (pa >> 1) * 0x9e3779b1u >> 16;
+    const struct block *k = &e->block[b];
 
-    for (;; h++) {
-        uint32_t *s = &e->slow_set[h & (SLOW_SET_SIZE - 1)];
-        if (*s == 0 || (*s & ~1u) == pa)
-            return s;
-    }
+    return k->pa + (p->pc & ~1u) - (k->pc & ~1u);
 }
 
-enum guest_access_kind slow_pc_kind(const struct engine *e, uint32_t pa)
-{
-    uint32_t s = *slow_slot((struct engine *)e, pa);
-    return s == 0 ? ACCESS_PLAIN : s & 1 ? ACCESS_SLOW : ACCESS_ALIAS;
-}
-
-void slow_pc_add(struct engine *e, uint32_t pa, enum guest_access_kind kind)
-{
-    if (e->slow_count >= SLOW_SET_SIZE / 2) { /* forget: blocks made with it stay right, others will be found again */
-        memset(e->slow_set, 0, sizeof(e->slow_set));
-        e->slow_count = 0;
-    }
-    uint32_t *s = slow_slot(e, pa);
-    if (*s == 0)
-        e->slow_count++;
-    *s = pa | (*s & 1) | (kind == ACCESS_SLOW);
-}
-
-/* --- faults --- */
-
-static bool leave_block(struct engine *e, struct host_fault_ctx *ctx, enum vcpu_exit why)
+bool fault_leave(struct engine *e, struct host_fault_ctx *ctx, enum vcpu_exit why)
 {
     e->v->exit_reason = why;
     host_resume_unwind(e->v, &e->tramp, e->code_rx, ctx);
     return true;
 }
 
-/* Translate the instruction anew, for accesses of another kind. */
-static bool retranslate(struct engine *e, struct host_fault_ctx *ctx, uint32_t b, const struct host_fault_point *p,
-                        enum guest_access_kind kind)
+bool fault_retranslate(struct engine *e, struct host_fault_ctx *ctx, uint32_t b, const struct host_fault_point *p)
 {
-    const struct block *k = &e->block[b];
-
     host_restore_state(e->v, ctx, p);
-    slow_pc_add(e, k->pa + (p->pc & ~1u) - (k->pc & ~1u), kind);
-    if (k->live)
+    if (e->block[b].live)
         block_kill(e, b);
-    return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
+    return fault_leave(e, ctx, VCPU_EXIT_LOOKUP);
+}
+
+static bool retranslate_as(struct engine *e, struct host_fault_ctx *ctx, uint32_t b, const struct host_fault_point *p,
+                           enum guest_access_kind kind)
+{
+    site_set(e, fault_site(e, b, p), kind);
+    return fault_retranslate(e, ctx, b, p);
 }
 
 /*
@@ -72,15 +52,14 @@ static bool retranslate(struct engine *e, struct host_fault_ctx *ctx, uint32_t b
 static bool serve_alias(struct engine *e, struct host_fault_ctx *ctx, uint32_t b, const struct host_fault_point *p, uint32_t va,
                         const struct guest_translation *t)
 {
-    const struct block *k = &e->block[b];
     bool was_set = alias_has(e, va, t);
 
     if (!alias_set(e, va, t))
         return false;
     if (!p->alias) {
-        if (slow_pc_kind(e, k->pa + (p->pc & ~1u) - (k->pc & ~1u)) == ACCESS_PLAIN)
-            return retranslate(e, ctx, b, p, ACCESS_ALIAS);
-        if (k->live) /* made before the instruction was known to need the table, or it cannot have it */
+        if (site_kind(e, fault_site(e, b, p)) == ACCESS_PLAIN)
+            return retranslate_as(e, ctx, b, p, ACCESS_ALIAS);
+        if (!p->soft && e->block[b].live) /* made before the instruction was known to need the table, or it cannot have it */
             block_kill(e, b);
         return false;
     }
@@ -88,7 +67,7 @@ static bool serve_alias(struct engine *e, struct host_fault_ctx *ctx, uint32_t b
         return false;
     e->last_fault_rip = 0; /* a page may come and go here for ever */
     host_restore_state(e->v, ctx, p);
-    return leave_block(e, ctx, VCPU_EXIT_LOOKUP);
+    return fault_leave(e, ctx, VCPU_EXIT_LOOKUP);
 }
 
 /* Does the block go back to its beginning? */
@@ -100,6 +79,13 @@ static bool loops(const struct engine *e, uint32_t b)
         if (e->exit[x].target == k->pc)
             return true;
     return false;
+}
+
+/* Is the instruction to be translated anew, to go through the software TLB? Not if it has been: then it cannot, or cannot reach this page
+ * so. */
+static bool goes_soft(struct engine *e, uint32_t b, const struct host_fault_point *p)
+{
+    return !p->soft && site_faulted(e, fault_site(e, b, p), b);
 }
 
 static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
@@ -133,12 +119,15 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
     if (code != 0 || !(t.rights & (ctx->is_write ? GUEST_RIGHT_W : GUEST_RIGHT_R))) {
         host_restore_state(v, ctx, p);
         v->stats->guest_aborts++;
+        e->no_premap = false;
         guest_raise_abort(v, va, access, code);
+        if (goes_soft(e, b, p) && e->block[b].live)
+            block_kill(e, b);
         e->last_fault_rip = 0; /* a guest may abort at one place for ever */
-        return leave_block(e, ctx, VCPU_EXIT_RAISED);
+        return fault_leave(e, ctx, VCPU_EXIT_RAISED);
     }
     if (page_of(e, t.pa) == NONE || off >= WINDOW_SPAN)
-        return retranslate(e, ctx, b, p, ACCESS_SLOW);
+        return retranslate_as(e, ctx, b, p, ACCESS_SLOW);
     if (remapped_often(e, va) && !e->alias_on && !t.ng)
         alias_choose(e, va);
     if (alias_covers(e, va)) {
@@ -146,10 +135,12 @@ static bool handle_fault(struct engine *e, struct host_fault_ctx *ctx)
             return true;
     } else if (remapped_often(e, va)) {
         if (!loops(e, b))
-            return retranslate(e, ctx, b, p, ACCESS_SLOW);
+            return retranslate_as(e, ctx, b, p, ACCESS_SLOW);
         e->remap[(va >> 12) % REMAP_SLOTS].rounds = REMAP_WORTH;
     }
     uint32_t entry = *view_entry(e, w, va);
+    if (!(entry & VE_MAPPED) && t.lg2 < 20 && goes_soft(e, b, p))
+        return fault_retranslate(e, ctx, b, p);
     if (!(entry & VE_MAPPED) || (ctx->is_write && !(entry & VE_WRITE)))
         e->same_faults = 0; /* the mapping is really missing: code that is written and run in turn faults here for ever */
     if (e->same_faults)     /* the platform has lost what the view says is mapped (it may: see its own limits) */
@@ -174,6 +165,8 @@ void engine_premap(struct vcpu *v, uint32_t va, bool is_write)
     struct guest_translation t;
     uint32_t *entry = view_entry(e, cur_view(e), va);
 
+    if (e->no_premap)
+        return;
     if ((*entry & VE_MAPPED) && (!is_write || (*entry & VE_WRITE)))
         return;
     if (guest_walk(v, &cur_view(e)->regime, va, &t) != 0 || !(t.rights & GUEST_RIGHT_R) || page_of(e, t.pa) == NONE ||

@@ -8,7 +8,7 @@
 #include <dbt/vcpu.h>
 
 /* How an instruction's accesses are translated. */
-enum guest_access_kind { ACCESS_PLAIN, ACCESS_ALIAS /* IR_MEM_ALIAS */, ACCESS_SLOW /* IR_MEM_SLOW */ };
+enum guest_access_kind { ACCESS_PLAIN, ACCESS_ALIAS /* IR_MEM_ALIAS */, ACCESS_SOFT /* IR_MEM_SOFT */, ACCESS_SLOW /* IR_MEM_SLOW */ };
 
 enum guest_access { GUEST_READ, GUEST_WRITE, GUEST_FETCH };
 

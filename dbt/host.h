@@ -37,12 +37,16 @@ struct host_exit {          /* a chainable exit */
 };
 
 struct host_fault_point {   /* an instruction that may fault */
-    uint32_t code_off;      /* offset of the host instruction within the block */
+    uint16_t code_off;      /* offset of the host instruction within the block */
+    uint16_t ordinary;      /* of a lookup in vcpu.soft_tlb: offset of the access by the window, to be made instead */
     uint32_t pc;            /* guest instruction, bit 0 = Thumb */
     uint32_t restart;
     uint8_t eflags_mask;    /* guest flags (IR_NZCV bits) that are in EFLAGS here; the others are in memory */
     uint8_t carry_inverted : 1; /* EFLAGS.CF = !C */
     uint8_t alias : 1;          /* vcpu.alias had nothing for the address */
+    uint8_t soft : 1;           /* the instruction is known for faults: made with IR_MEM_SOFT */
+    uint8_t write : 1;          /* of a lookup: the access is a write ... */
+    uint8_t bytes;              /* ... of that many bytes */
     uint16_t unexecuted;    /* guest instructions of the block that follow this one; given back by host_restore_state() when counting */
 };
 
@@ -76,6 +80,17 @@ struct host_compile_opts {
     uint32_t alias_start;   /* guest address that vcpu.alias[0] stands for; IR_MEM_ALIAS asks for it */
 };
 
+/*
+ * vcpu.soft_miss is called with the registers of the access in ctx (rflags and fault_addr hold nothing) and ctx->rip at a fault point that is
+ * a lookup of vcpu.soft_va. It may do what the handler of a fault may, or have the access made in the window; or it leaves rip alone and puts the
+ * host address of what is accessed into vcpu.soft_host.
+ */
+
+/* A lookup leaves accesses that begin fewer bytes than this before the end of a page to soft_miss, and accesses of more bytes do not use it. */
+#define SOFT_LIMITS 3u
+static inline unsigned soft_limit(unsigned k) { return 4u << 2 * k; }
+#define SOFT_REGS 5u /* a lookup for each register that may hold the address */
+
 /* Code-cache prologue: trampolines and helper thunks, written once at the start of the cache; see arch/x86/trampoline.c. */
 struct host_trampolines {
     uint32_t enter;     /* offsets from the start of the cache */
@@ -85,6 +100,8 @@ struct host_trampolines {
     uint32_t no_return; /* where empty entries of the return stack lead */
     uint32_t call_full; /* rax = helper: saves and reloads all pinned registers around the call */
     uint32_t call_pure; /* rax = helper: keeps pinned registers, does not publish them */
+    uint32_t soft_lookup[SOFT_REGS][2][SOFT_LIMITS]; /* by register, whether it writes, limit; see arch/x86/trampoline.c */
+    uint32_t soft_miss; /* what they call: gives vcpu.soft_miss all registers, as a fault would, and goes where that says */
     uint32_t size;
 };
 

@@ -135,6 +135,7 @@ enum ir_op {
 #define IR_MEM_SLOW   0x80 /* through guest_mem_read/guest_mem_write: device access expected */
 #define IR_MEM_USER   0x100 /* with the rights of an unprivileged access (LDRT/STRT); always slow in privileged blocks */
 #define IR_MEM_ALIAS  0x400 /* looks for the address in vcpu.alias first; exclusives do not */
+#define IR_MEM_SOFT   0x800 /* looks for the page in vcpu.soft_tlb first; exclusives do not */
 #define IR_MEM_ALIGN  0x200 /* natural alignment required (slow path checks too) */
 
 /* mem field of CALL */

@@ -52,6 +52,7 @@ void page_make_code(struct engine *e, uint32_t page)
         return;
 
     alias_drop_page(e, page);
+    soft_drop_page(e, page);
     /* Sections first: splitting them puts this page on the small list. */
     uint32_t s = e->section_head[page / LEAF_COUNT];
     while (s != NONE) {

@@ -17,6 +17,7 @@ static uint64_t translate(struct vcpu *v, const struct guest_regime *r, uint32_t
     int code = guest_walk(v, r, va, t);
 
     if (code != 0 || !(t->rights & (access == GUEST_WRITE ? GUEST_RIGHT_W : GUEST_RIGHT_R))) {
+        v->engine->no_premap = true;
         guest_raise_abort(v, va, access, code);
         raised(v);
     }

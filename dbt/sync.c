@@ -136,6 +136,8 @@ static void make_stale(struct engine *e, int asid)
     e->v->stats->tlb_ops++;
     for (unsigned n = 0; n < e->n_views; n++) {
         struct view *w = &e->view[n];
+        if (w->soft_used && (asid < 0 || w->regime.asid == asid))
+            soft_clear(w);
         if (w->used && w->entries && (asid < 0 || (w->owned && w->regime.asid == asid)))
             w->stale = true;
     }
@@ -183,6 +185,7 @@ static void sync_va(struct engine *e, unsigned n, uint32_t va, int asid)
 
     if (!w->used || w->stale)
         return;
+    soft_forget(w, va);
     uint32_t before = *view_entry(e, w, va);
     bool small_global = (w->l1[va >> 20] & VE_LEAF) && before && !(before & VE_NG);
     if (n == e->cur || w->owned) {

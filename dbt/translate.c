@@ -6,15 +6,15 @@
 /* Room asked for before compiling; the longest block fits. A block that does not fit is translated again, half as long. */
 #define BLOCK_CODE_MAX (48u << 10)
 
-struct slow_query {
+struct site_query {
     struct engine *e;
     uint32_t pa, pc;
 };
 
 static enum guest_access_kind access_kind(void *arg, uint32_t pc)
 {
-    const struct slow_query *q = arg;
-    return slow_pc_kind(q->e, q->pa + pc - q->pc);
+    const struct site_query *q = arg;
+    return site_kind(q->e, q->pa + pc - q->pc);
 }
 
 static void log_code(struct engine *e, uint64_t addr, const uint8_t *code, uint32_t size, enum code_kind kind)
@@ -46,7 +46,7 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
 {
     enum engine_activity before = activity_change(e, ACTIVITY_TRANSLATE);
     uint32_t va = pc & ~1u, room = PAGE_SIZE - va % PAGE_SIZE;
-    struct slow_query q = {e, pa, va};
+    struct site_query q = {e, pa, va};
     struct guest_translate_in in = {
         .pc = pc,
         .flags = flags,

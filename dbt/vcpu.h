@@ -43,6 +43,23 @@ _Static_assert(sizeof(struct jump_cache_entry) == 1 << JUMP_CACHE_ENTRY_LG2, "in
 #define JUMP_CACHE_FACTOR 0x9e3779b1u
 static inline uint32_t jump_cache_index(uint32_t va) { return va * JUMP_CACHE_FACTOR >> (32 - JUMP_CACHE_BITS); }
 
+/*
+ * The software TLB, one for each view, direct-mapped by virtual page number: pages that instructions marked for it (IR_MEM_SOFT) reach in guest
+ * RAM as the host has it, without a mapping in the window; see dbt/softtlb.c. `read` and `write` are the page's address where that access
+ * is allowed, and otherwise one that belongs into another entry, so that the exclusive or with any address looked for here is at least a
+ * page.
+ */
+#define SOFT_TLB_BITS 7
+#define SOFT_TLB_SIZE (1u << SOFT_TLB_BITS)
+struct soft_tlb_entry {
+    uint32_t read, write;
+    uint64_t host; /* address of the page */
+};
+#define SOFT_TLB_ENTRY_LG2 4
+_Static_assert(sizeof(struct soft_tlb_entry) == 1 << SOFT_TLB_ENTRY_LG2, "indexed by translated code");
+static inline uint32_t soft_tlb_index(uint32_t va) { return va >> 12 & (SOFT_TLB_SIZE - 1); }
+static inline uint32_t soft_tlb_none(uint32_t index) { return ((index + 1) & (SOFT_TLB_SIZE - 1)) << 12; }
+
 /* One view's record of which physical page instructions of a virtual page come from, direct-mapped by virtual page
  * number. Entry = (vpn << 32) | (ppn << 1) | 1, or 0. Compared by the guards of cross-page exits. */
 #define ITLB_BITS 11
@@ -80,6 +97,8 @@ struct host_constants {
     uint32_t compared[72]; /* by what LAHF gives after a floating-point comparison: n z c v as four bytes */
 };
 
+struct host_fault_ctx;
+
 struct vcpu {
     /* Guest flags, each 0 or 1, when they are not in EFLAGS. Order fixed: read as one 32-bit word in places. */
     uint8_t nf, zf, cf, vf;     /* 0 */
@@ -103,8 +122,13 @@ struct vcpu {
     uint64_t *alias;            /* 224: [VCPU_ALIAS_SLOTS], by page: what to add to an address to get the host's, or 0 */
     struct return_stack returns; /* 232 */
     struct host_constants constants; /* 432 */
+    struct soft_tlb_entry *soft_tlb; /* 800: [SOFT_TLB_SIZE] of the current view */
+    void (*soft_miss)(struct engine *e, struct host_fault_ctx *ctx); /* 808: called when an access finds nothing in soft_tlb; see dbt/host.h */
+    uint32_t soft_va;                /* 816: the address of that access */
+    int32_t soft_hits;               /* 820: counted down by every lookup; negative: a miss, whatever the table says */
+    uint64_t soft_host;              /* 824: answer of soft_miss: where the access is to be made */
 };
 
-_Static_assert(offsetof(struct vcpu, gpr) == 64 && offsetof(struct vcpu, constants) == 432 && sizeof(struct vcpu) == 800, "offsets are used by translated code");
+_Static_assert(offsetof(struct vcpu, gpr) == 64 && offsetof(struct vcpu, constants) == 432 && sizeof(struct vcpu) == 832, "offsets are used by translated code");
 
 #endif

@@ -240,6 +240,7 @@ void view_drop(struct engine *e, unsigned n)
         plat_flush(e->plat);
     }
     view_flush_code(e, w);
+    soft_clear(w);
     w->entries = 0;
     w->owned = w->stale = w->large = w->used = false;
     set_giant(e, n, false);
@@ -248,16 +249,19 @@ void view_drop(struct engine *e, unsigned n)
 
 /* --- mapping --- */
 
-static void view_own(struct engine *e, unsigned n, const struct guest_translation *t)
+void view_hold(struct engine *e, unsigned n, const struct guest_translation *t)
 {
-    struct view *w = &e->view[n];
-
-    if (t->ng)
-        w->owned = true;
     if (t->lg2 > 20)
-        w->large = true;
+        e->view[n].large = true;
     if (t->lg2 > 24)
         set_giant(e, n, true);
+}
+
+static void view_own(struct engine *e, unsigned n, const struct guest_translation *t)
+{
+    if (t->ng)
+        e->view[n].owned = true;
+    view_hold(e, n, t);
 }
 
 static bool whole_section_in_ram(const struct engine *e, uint32_t first_page)
@@ -535,6 +539,7 @@ static void view_enter(struct engine *e, unsigned n, const struct guest_regime *
 {
     struct view *w = &e->view[n];
 
+    soft_enter(e, w, r);
     w->regime = *r; /* an unowned view follows the address space it is used in */
     w->last_use = ++e->tick;
     if (n != e->cur) {

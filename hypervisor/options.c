@@ -302,6 +302,8 @@ static int set_range(uint32_t *out, const char *option, const char *value, uint3
 
 static int set_views(struct options *o, const struct option_desc *d, const char *value) { return set_range(&o->views, d->name, value, 2, 1024); }
 
+static int set_soft_after(struct options *o, const struct option_desc *d, const char *value) { return set_range(&o->soft_after, d->name, value, 0, 4096); }
+
 static int set_fault_around(struct options *o, const struct option_desc *d, const char *value)
 {
     if (set_range(&o->fault_around, d->name, value, 1, 64) < 0)
@@ -413,6 +415,7 @@ static const struct option_desc table[] = {
     {"code-cache", ARG_VALUE, set_code_cache, "SIZE", "room for translated code [64M]", 0},
     {"views", ARG_VALUE, set_views, "N", "guest address spaces kept mapped, 2 to 1024 [192]", 0},
     {"fault-around", ARG_VALUE, set_fault_around, "N", "pages mapped at a page fault, a power of two up to 64 [16]", 0},
+    {"soft-after", ARG_VALUE, set_soft_after, "N", "page faults after which an instruction uses the software TLB; 0: never [8]", 0},
     {"help", ARG_NONE, set_help, "", "print this", 0},
     {"h", ARG_NONE, set_help, NULL, NULL, 0},
     {"version", ARG_NONE, set_version, "", "print the version", 0},
@@ -450,7 +453,7 @@ static const struct option_desc table[] = {
 /* Options that only armlet has are written with two dashes. */
 static bool is_own(const struct option_desc *d)
 {
-    static const char *const own[] = {"stats", "perf-map", "profile", "symbols", "max-insns", "code-cache", "views", "fault-around", "help", "version"};
+    static const char *const own[] = {"stats", "perf-map", "profile", "symbols", "max-insns", "code-cache", "views", "fault-around", "soft-after", "help", "version"};
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
         if (!strcmp(d->name, own[i]))
             return true;
@@ -512,7 +515,7 @@ int options_arity(const char *arg)
 enum options_result options_parse(struct options *o, int argc, char **argv)
 {
     *o = (struct options){
-        .ram_size = RAM_SIZE_DEFAULT, .code_cache = CODE_CACHE_DEFAULT, .views = VIEWS_DEFAULT,
+        .ram_size = RAM_SIZE_DEFAULT, .code_cache = CODE_CACHE_DEFAULT, .views = VIEWS_DEFAULT, .soft_after = SOFT_AFTER_DEFAULT,
     };
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];

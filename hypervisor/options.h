@@ -37,6 +37,7 @@ struct options {
     uint64_t code_cache;    /* bytes, multiple of 1 MiB */
     uint32_t views;
     uint32_t fault_around; /* 0: the accelerator's */
+    uint32_t soft_after;
     struct board_config board; /* -drive, -netdev, -nic, -virtfs, -device */
     const struct virtio_console_port *console_ports; /* of a virtio console that no option names (armlet run); the caller's */
     unsigned n_console_ports;                        /* 0: no such device */
@@ -50,6 +51,7 @@ struct options {
 #define CODE_CACHE_MIN       (2ull << 20)
 #define CODE_CACHE_MAX       (1024ull << 20)
 #define VIEWS_DEFAULT        192u
+#define SOFT_AFTER_DEFAULT   8u
 
 enum options_result {
     OPTIONS_RUN,  /* go on */

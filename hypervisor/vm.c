@@ -257,6 +257,7 @@ static void fill_shared(struct vm *vm, const struct boot_state *boot)
         .code_cache_bytes = (uint32_t)o->code_cache,
         .view_count = o->views,
         .fault_around = o->fault_around ? o->fault_around : vm->accel->fault_around,
+        .soft_after = o->soft_after,
         .insn_budget = o->max_insns,
     };
     s->ram_size = (uint32_t)vm->ram_size;

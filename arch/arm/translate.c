@@ -104,7 +104,7 @@ void tr_write_reg(struct arm_translator *t, unsigned r, uint16_t v)
 
 /* --- memory ------------------------------------------------------------------------------------------------------ */
 
-static const uint16_t mem_of_kind[] = {[ACCESS_PLAIN] = 0, [ACCESS_ALIAS] = IR_MEM_ALIAS, [ACCESS_SLOW] = IR_MEM_SLOW};
+static const uint16_t mem_of_kind[] = {[ACCESS_PLAIN] = 0, [ACCESS_ALIAS] = IR_MEM_ALIAS, [ACCESS_SOFT] = IR_MEM_SOFT, [ACCESS_SLOW] = IR_MEM_SLOW};
 
 uint16_t tr_mem(const struct arm_translator *t, unsigned size)
 {

@@ -17,7 +17,7 @@ struct arm_translator {
     uint32_t flags;    /* ARM_BF_* */
     uint32_t itstate;  /* of the current instruction, 0 outside IT */
     bool thumb;
-    uint16_t slow;     /* IR_MEM_SLOW or IR_MEM_ALIAS when this instruction's memory accesses are to be that */
+    uint16_t slow;     /* IR_MEM_SLOW, IR_MEM_SOFT or IR_MEM_ALIAS when this instruction's memory accesses are to be that */
     bool ended;        /* the block has its unconditional exit */
     bool fp_checked;   /* that floating point is on has been checked on every path to here */
     uint8_t cond;      /* condition of the current instruction; the wrapper in translate.c has emitted the skip */

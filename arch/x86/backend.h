@@ -59,6 +59,7 @@ enum cold_kind {
     COLD_SHIFT,      /* shift by register, amount >= 64: set the result, then back */
     COLD_RAISE,      /* call a helper that does not return */
     COLD_ALIAS,      /* look for the page of an access in vcpu.alias, then back */
+    COLD_SOFT,       /* the same in vcpu.soft_tlb */
     COLD_LOOKUP,     /* to the address in `reg` through the jump cache; reg2 and imm are free registers */
     COLD_FIXUP,      /* call a vector operation's fix-up, then back */
 };
@@ -79,14 +80,15 @@ struct cold {
             uint32_t pc, restart; /* of the guest instruction */
             uint32_t executed;    /* guest instructions executed when the code gets here */
         };
-        struct {                  /* COLD_ALIAS */
+        struct {                  /* COLD_ALIAS, COLD_SOFT */
             struct x86_mem m;     /* of the ordinary access, which begins at `ordinary` */
             uint32_t ordinary;
             uint32_t value;       /* what it stores, with has_value */
             uint16_t insn;        /* index of the IR instruction */
+            uint16_t fault;       /* index of its fault point */
             uint8_t count;        /* how many accesses, from that one on */
             bool has_value;
-        } alias;
+        } lookup;
     };
     uint8_t copies;       /* COLD_FIXUP: be.copies[] to load anew */
     ir_helper fn;
@@ -125,7 +127,7 @@ struct be {
     uint16_t label_pos[IR_MAX_LABELS];
     uint32_t n_branches;
     struct branch branch[MAX_BRANCHES];
-    struct alias_run {           /* words of a multiple transfer that one look at vcpu.alias serves; see mem.c */
+    struct lookup_run {          /* words of a multiple transfer that one look for their page serves; see lookup.c */
         uint32_t end;            /* index of the IR instruction behind it */
         struct cold *cold;
         uint16_t scratch[X86_N_SCRATCH]; /* what they held when it began */
@@ -281,7 +283,26 @@ void lower_exit_lookup(struct be *be, const struct ir_insn *i);
 void lower_guard(struct be *be, const struct ir_insn *i);
 void lower_exit_raised(struct be *be, const struct ir_insn *i);
 
+/* --- lookup.c: accesses that look for their page -------------------------------------------------------------------------- */
+static inline unsigned access_size(const struct ir_insn *i) { return i->mem & IR_MEM_SIZE; }
+void access_load(struct x86_emitter *e, const struct ir_insn *i, unsigned r, struct x86_mem m); /* r = [m], as `i` says */
+void access_store(struct x86_emitter *e, const struct ir_insn *i, unsigned r, struct x86_mem m);
+void access_vector_load(struct x86_emitter *e, unsigned size, unsigned x, struct x86_mem m); /* 4, 8 or 16 bytes */
+void access_vector_store(struct x86_emitter *e, unsigned size, struct x86_mem m, unsigned x);
+/* Before the ordinary access `i` to m: jump to the lookup if there is one. NULL: there is none, or that of the run's first word serves. */
+struct cold *lookup_begin(struct be *be, const struct ir_insn *i, struct x86_mem m);
+/* The ordinary access has been emitted; reg: what it loads or stores, of vectors an xmm register. */
+void lookup_end(struct be *be, const struct ir_insn *i, struct cold *c, unsigned reg);
+/* Instead of the two: at the fault point just made is an access that cannot look for its page. */
+void lookup_none(struct be *be, const struct ir_insn *i);
+/*
+ * Behind the last word of a run: the cold code has done the same as the code between, but it has put nothing into scratch registers. So
+ * what these have come to hold is forgotten: globals are in memory, temporaries have been in their slots since the run began.
+ */
+void lookup_run_end(struct be *be);
+extern const uint8_t x86_soft_reg[SOFT_REGS]; /* that lookups of the software TLB exist for */
 void alias_emit(struct be *be, const struct cold *c); /* code of a COLD_ALIAS */
+void soft_emit(struct be *be, const struct cold *c);  /* code of a COLD_SOFT */
 
 /* The 32-bit word at offset `at` has to be changed in copies of the code. */
 void move_note(struct be *be, uint32_t at, enum host_move_kind kind);

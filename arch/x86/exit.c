@@ -433,6 +433,9 @@ void cold_emit_all(struct be *be)
         case COLD_ALIAS:
             alias_emit(be, c);
             break;
+        case COLD_SOFT:
+            soft_emit(be, c);
+            break;
         case COLD_LOOKUP:
             emit_lookup(be, c->reg, c->reg2, c->imm);
             break;

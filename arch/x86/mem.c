@@ -10,12 +10,12 @@ void fault_point(struct be *be)
 {
     struct host_code *out = be->out;
 
-    if (out->n_faults == HOST_MAX_FAULTS) {
+    if (out->n_faults == HOST_MAX_FAULTS || x86_offset(&be->e) > UINT16_MAX) {
         be->failed = true;
         return;
     }
     out->fault[out->n_faults++] = (struct host_fault_point){
-        .code_off = x86_offset(&be->e),
+        .code_off = (uint16_t)x86_offset(&be->e),
         .pc = be->pc,
         .restart = be->restart,
         .eflags_mask = be->flags.ef & ~be->flags.mem,
@@ -52,114 +52,6 @@ static void address_moves(struct be *be, const struct ir_insn *i)
 static bool is_slow(const struct ir_insn *i)
 {
     return i->mem & (IR_MEM_SLOW | IR_MEM_USER);
-}
-
-static unsigned access_size(const struct ir_insn *i)
-{
-    return i->mem & IR_MEM_SIZE;
-}
-
-/* --- aliases ------------------------------------------------------------------------------------------------------------------------
- *
- * An access with IR_MEM_ALIAS is preceded by a comparison of its address with the start of the group of pages in vcpu.alias. Group and
- * whatever lies above it are looked at in cold code, which makes the access at the host address or comes back for the ordinary one. The
- * comparison may be wrong about addresses that wrap: then the ordinary access is made, which is right for all.
- */
-
-/* How many words from the instruction at hand on, of globals, lie one after the other behind one address: those of a multiple transfer. */
-static unsigned run_length(const struct be *be)
-{
-    const struct ir_insn *i = &be->b->insn[be->index]; /* before constants were put in */
-    unsigned n = 0;
-
-    if ((i->op != IR_OP_LD && i->op != IR_OP_ST) || i->a == IR_NONE || i->b != IR_NONE || (i->mem & (IR_MEM_SIZE | IR_MEM_BE)) != 4)
-        return 1;
-    for (uint32_t k = be->index; k < be->b->n && n < 16; k++, n++) {
-        const struct ir_insn *x = &be->b->insn[k];
-        if (x->op != i->op || x->mem != i->mem || x->a != i->a || x->b != IR_NONE || x->imm != i->imm + 4 * n || x->d >= IR_GLOBALS ||
-            (x->op == IR_OP_LD && x->d == x->a))
-            break;
-    }
-    return n ? n : 1;
-}
-
-static struct cold *alias_check(struct be *be, const struct ir_insn *i, struct x86_mem m)
-{
-    struct x86_emitter *e = &be->e;
-    uint32_t start = be->opts->alias_start;
-
-    if (!(i->mem & IR_MEM_ALIAS) || !start || be->run.cold)
-        return NULL;
-    if (i->moves)
-        be->out->fixed = true;
-    if (m.base == X86_NOREG && m.index == X86_NOREG && (uint32_t)m.disp < start)
-        return NULL;
-    flags_clobber(be);
-    unsigned count = run_length(be);
-    if (count > 1)
-        scratch_save_live(be);
-    if (m.base != X86_NOREG && m.index == X86_NOREG) {
-        x86_alu_ri(e, X86_CMP, 4, m.base, (int32_t)(start - (uint32_t)m.disp));
-    } else {
-        struct x86_mem sum = m;
-        sum.guest = 0;
-        x86_push_r(e, X86_RAX);
-        x86_lea(e, 4, X86_RAX, sum);
-        x86_alu_ri(e, X86_CMP, 4, X86_RAX, (int32_t)start);
-        x86_pop_r(e, X86_RAX);
-    }
-    struct cold *c = cold_new(be, COLD_ALIAS, x86_jcc(e, X86_AE));
-    c->alias.m = m;
-    c->alias.insn = (uint16_t)be->index;
-    c->alias.has_value = false;
-    c->alias.count = (uint8_t)count;
-    c->alias.ordinary = x86_offset(e);
-    if (count > 1) {
-        be->run = (struct alias_run){.end = be->index + count, .cold = c};
-        memcpy(be->run.scratch, be->scratch, sizeof(be->run.scratch));
-    }
-    return c;
-}
-
-/*
- * Behind the last word of a run: the cold code has done the same as the code between, but it has put nothing into scratch registers. So
- * what these have come to hold is forgotten: globals are in memory, temporaries have been in their slots since the run began.
- */
-static void run_end(struct be *be)
-{
-    struct alias_run *run = &be->run;
-
-    if (!run->cold || be->index + 1 != run->end)
-        return;
-    bool loads = be->b->insn[be->index].op == IR_OP_LD;
-    for (unsigned r = 0; r < X86_N_SCRATCH; r++) {
-        uint16_t is = be->scratch[r];
-        if (is != IR_NONE && (is != run->scratch[r] || (loads && is < IR_GLOBALS)))
-            value_forget_register(be, is);
-    }
-    run->cold->back = x86_offset(&be->e);
-    run->cold = NULL;
-}
-
-/* The ordinary access has been emitted; reg: what it loads or stores, of vectors an xmm register. */
-static void alias_end(struct be *be, const struct ir_insn *i, struct cold *c, unsigned reg)
-{
-    if (i->mem & IR_MEM_ALIAS && be->out->n_faults)
-        be->out->fault[be->out->n_faults - 1].alias = 1;
-    if (c && c->alias.count == 1) {
-        c->reg = (uint8_t)reg;
-        c->back = x86_offset(&be->e);
-    }
-}
-
-static unsigned other_reg(unsigned a, unsigned b, unsigned c, unsigned d)
-{
-    static const uint8_t order[] = {X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSI};
-    unsigned k = 0;
-
-    while (order[k] == a || order[k] == b || order[k] == c || order[k] == d)
-        k++;
-    return order[k];
 }
 
 /* --- slow accesses -------------------------------------------------------------------------------------------------------------- */
@@ -275,39 +167,6 @@ static void slow_call(struct be *be, const struct ir_insn *i, uint16_t value, ir
 
 /* --- loads and stores -------------------------------------------------------------------------------------------------------------- */
 
-static void load(struct x86_emitter *e, const struct ir_insn *i, unsigned r, struct x86_mem m)
-{
-    unsigned size = access_size(i);
-    bool is_signed = i->mem & IR_MEM_SIGNED;
-
-    if (size == 4) {
-        if (i->mem & IR_MEM_BE)
-            x86_movbe_rm(e, 4, r, m);
-        else
-            x86_mov_rm(e, 4, r, m);
-    } else if (size == 2 && (i->mem & IR_MEM_BE)) {
-        x86_movbe_rm(e, 2, r, m);
-        if (is_signed)
-            x86_movsx_rr(e, 4, 2, r, r);
-        else
-            x86_movzx_rr(e, 2, r, r);
-    } else if (is_signed) {
-        x86_movsx_rm(e, 4, size, r, m);
-    } else {
-        x86_movzx_rm(e, size, r, m);
-    }
-}
-
-static void store(struct x86_emitter *e, const struct ir_insn *i, unsigned r, struct x86_mem m)
-{
-    unsigned size = access_size(i);
-
-    if (size > 1 && (i->mem & IR_MEM_BE))
-        x86_movbe_mr(e, size, m, r);
-    else
-        x86_mov_mr(e, size, m, r);
-}
-
 void lower_ld(struct be *be, const struct ir_insn *i)
 {
     struct x86_emitter *e = &be->e;
@@ -320,13 +179,13 @@ void lower_ld(struct be *be, const struct ir_insn *i)
     }
     struct x86_mem m = guest_mem(be, i);
     unsigned r = def_begin(be, i->d);
-    struct cold *c = alias_check(be, i, m);
+    struct cold *c = lookup_begin(be, i, m);
     fault_point(be);
-    load(e, i, r, m);
+    access_load(e, i, r, m);
     address_moves(be, i);
-    alias_end(be, i, c, r);
+    lookup_end(be, i, c, r);
     def_end(be, i->d, r);
-    run_end(be);
+    lookup_run_end(be);
 }
 void lower_st(struct be *be, const struct ir_insn *i)
 {
@@ -337,33 +196,25 @@ void lower_st(struct be *be, const struct ir_insn *i)
     struct x86_mem m = guest_mem(be, i);
     uint32_t constant;
     if (i->d >= IR_TEMP0 && constant_of(be, i->d, &constant) && !(i->mem & IR_MEM_BE)) {
-        struct cold *c = alias_check(be, i, m);
+        struct cold *c = lookup_begin(be, i, m);
         fault_point(be);
         x86_mov_mi(&be->e, access_size(i), m, (int32_t)constant);
         address_moves(be, i);
         if (c) {
-            c->alias.has_value = true;
-            c->alias.value = constant;
+            c->lookup.has_value = true;
+            c->lookup.value = constant;
         }
-        alias_end(be, i, c, X86_NOREG);
+        lookup_end(be, i, c, X86_NOREG);
         return;
     }
     unsigned r = value_get(be, i->d);
-    struct cold *c = alias_check(be, i, m);
+    struct cold *c = lookup_begin(be, i, m);
     fault_point(be);
-    store(&be->e, i, r, m);
+    access_store(&be->e, i, r, m);
     address_moves(be, i);
-    alias_end(be, i, c, r);
-    run_end(be);
+    lookup_end(be, i, c, r);
+    lookup_run_end(be);
 }
-
-static const struct {
-    uint32_t load, store;
-} vector_move[] = {
-    [1] = {X86_VMOVSS, X86_VMOVSS_ST},
-    [2] = {X86_VMOVSD, X86_VMOVSD_ST},
-    [4] = {X86_VMOVDQU, X86_VMOVDQU_ST},
-};
 
 static bool slow_vector(const struct ir_insn *i)
 {
@@ -378,12 +229,12 @@ void lower_ldv(struct be *be, const struct ir_insn *i)
     }
     struct x86_mem m = guest_mem(be, i);
     unsigned x = x86_vcache_target(&be->e.vcache, i->imm2, access_size(i));
-    struct cold *c = alias_check(be, i, m);
+    struct cold *c = lookup_begin(be, i, m);
     fault_point(be);
-    x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, x, m);
+    access_vector_load(&be->e, access_size(i), x, m);
     address_moves(be, i);
-    alias_end(be, i, c, x);
-    x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, x86_state(i->imm2), x);
+    lookup_end(be, i, c, x);
+    access_vector_store(&be->e, access_size(i), x86_state(i->imm2), x);
 }
 
 void lower_stv(struct be *be, const struct ir_insn *i)
@@ -395,90 +246,13 @@ void lower_stv(struct be *be, const struct ir_insn *i)
     struct x86_mem m = guest_mem(be, i);
     int copy = x86_vcache_find(&be->e.vcache, i->imm2, access_size(i));
     if (copy < 0)
-        x86_v_rm(&be->e, vector_move[access_size(i) / 4].load, 0, x86_state(i->imm2));
+        access_vector_load(&be->e, access_size(i), 0, x86_state(i->imm2));
     unsigned x = copy < 0 ? 0 : (unsigned)copy;
-    struct cold *c = alias_check(be, i, m);
+    struct cold *c = lookup_begin(be, i, m);
     fault_point(be);
-    x86_v_mr(&be->e, vector_move[access_size(i) / 4].store, m, x);
+    access_vector_store(&be->e, access_size(i), m, x);
     address_moves(be, i);
-    alias_end(be, i, c, x);
-}
-
-/* The words of a run at [at]; `free` may be used. */
-static void emit_run(struct be *be, const struct cold *c, unsigned at, unsigned free)
-{
-    const struct ir_insn *i = &be->b->insn[c->alias.insn];
-
-    for (unsigned k = 0; k < c->alias.count; k++) {
-        struct x86_mem m = x86_base(at, (int32_t)(4 * k));
-        unsigned pinned = x86_pinned[i[k].d], r = pinned == X86_NOREG ? free : pinned;
-        if (i->op == IR_OP_LD) {
-            x86_mov_rm(&be->e, 4, r, m);
-            if (pinned == X86_NOREG)
-                x86_mov_mr(&be->e, 4, global_mem(i[k].d), r);
-        } else {
-            if (pinned == X86_NOREG)
-                x86_mov_rm(&be->e, 4, r, global_mem(i[k].d));
-            x86_mov_mr(&be->e, 4, m, r);
-        }
-    }
-}
-
-/* Cold code of an access that may be to an alias. Registers it needs are pushed: nothing faults here. */
-void alias_emit(struct be *be, const struct cold *c)
-{
-    struct x86_emitter *e = &be->e;
-    const struct ir_insn *i = &be->b->insn[c->alias.insn];
-    bool vector = i->op == IR_OP_LDV || i->op == IR_OP_STV;
-    unsigned size = access_size(i), data = vector || c->alias.count != 1 ? X86_NOREG : c->reg; /* of a run: no scratch register */
-    unsigned va = other_reg(c->alias.m.base, c->alias.m.index, data, X86_NOREG),
-             at = other_reg(c->alias.m.base, c->alias.m.index, data, va);
-    struct x86_mem m = c->alias.m;
-    uint32_t miss[3] = {0}, back;
-
-    m.guest = 0;
-    x86_push_r(e, va);
-    x86_push_r(e, at);
-    x86_lea(e, 4, va, m);
-    x86_lea(e, 4, at, x86_base(va, -(int32_t)be->opts->alias_start));
-    x86_sh_ri(e, X86_SHR, 4, at, 12);
-    x86_alu_ri(e, X86_CMP, 4, at, VCPU_ALIAS_SLOTS);
-    miss[0] = x86_jcc8(e, X86_AE);
-    x86_sh_ri(e, X86_SHL, 4, at, 3);
-    x86_alu_rm(e, X86_ADD, 8, at, x86_state(VCPU_OFF(alias)));
-    x86_mov_rm(e, 8, at, x86_base(at, 0));
-    x86_test_rr(e, 8, at, at);
-    miss[1] = x86_jcc8(e, X86_E);
-    x86_alu_rr(e, X86_ADD, 8, at, va);
-    if (size > 1) { /* not across the end of the page */
-        x86_alu_ri(e, X86_AND, 4, va, 0xfff);
-        x86_alu_ri(e, X86_CMP, 4, va, (int32_t)(0x1000 - size * c->alias.count));
-        miss[2] = x86_jcc8(e, X86_A);
-    }
-    m = x86_base(at, 0);
-    if (c->alias.count > 1)
-        emit_run(be, c, at, va);
-    else if (i->op == IR_OP_LDV)
-        x86_v_rm(e, vector_move[size / 4].load, c->reg, m);
-    else if (i->op == IR_OP_STV)
-        x86_v_mr(e, vector_move[size / 4].store, m, c->reg);
-    else if (c->alias.has_value)
-        x86_mov_mi(e, size, m, (int32_t)c->alias.value);
-    else if (i->op == IR_OP_ST)
-        store(e, i, c->reg, m);
-    else
-        load(e, i, c->reg, m);
-    x86_pop_r(e, at);
-    x86_pop_r(e, va);
-    back = x86_jmp(e);
-    x86_patch32(e, back, c->back);
-    for (unsigned k = 0; k < ARRAY_LEN(miss); k++)
-        if (miss[k])
-            x86_patch8_here(e, miss[k]);
-    x86_pop_r(e, at);
-    x86_pop_r(e, va);
-    back = x86_jmp(e);
-    x86_patch32(e, back, c->alias.ordinary);
+    lookup_end(be, i, c, x);
 }
 
 /* Is it only for the branch that follows? Then that compares memory. */
@@ -583,6 +357,7 @@ void lower_ldx(struct be *be, const struct ir_insn *i)
         struct x86_mem m = exclusive_mem(be, i);
         r = scratch_alloc(be);
         fault_point(be);
+        lookup_none(be, i);
         if (size >= 4)
             x86_mov_rm(e, size, r, m);
         else
@@ -656,6 +431,7 @@ void lower_stx(struct be *be, const struct ir_insn *i)
     uint32_t fail = x86_jcc8(e, X86_NE);
     x86_mov_rm(e, size == 8 ? 8 : 4, X86_RAX, x86_state(VCPU_OFF(excl_value)));
     fault_point(be);
+    lookup_none(be, i);
     x86_lock_cmpxchg_mr(e, size, m, value);
     x86_patch8_here(e, fail);
     x86_mov_mi(e, 4, x86_state(VCPU_OFF(excl_addr)), -1);

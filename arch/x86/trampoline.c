@@ -6,6 +6,8 @@
  */
 #include <arch/x86/backend.h>
 
+const uint8_t x86_soft_reg[SOFT_REGS] = {X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSI};
+
 static const uint8_t callee_saved[] = {X86_RBP, X86_RBX, X86_R12, X86_R13, X86_R14, X86_R15};
 static const uint8_t caller_saved[] = {X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_R11}; /* pinned ones only */
 
@@ -90,6 +92,77 @@ static void write_call_pure(struct x86_emitter *e)
     x86_ret_i(e, 16);
 }
 
+/*
+ * Lookups in the software TLB, called from cold code: `r` holds the guest address of the access and gets the host's. On the stack: return
+ * address, what r held before. EFLAGS and nothing else are lost. The `limit` bytes before the end of the page are left to the engine.
+ */
+static void write_soft_lookup(struct x86_emitter *e, unsigned r, bool write, unsigned limit, uint32_t miss)
+{
+    unsigned t = r == X86_RAX ? X86_RCX : X86_RAX;
+    struct x86_mem tag = x86_base(t, write ? offsetof(struct soft_tlb_entry, write) : offsetof(struct soft_tlb_entry, read));
+
+    x86_push_r(e, t);
+    x86_alu_mi(e, X86_SUB, 4, x86_state(VCPU_OFF(soft_hits)), 1);
+    uint32_t worthless = x86_jcc8(e, X86_S);
+    x86_mov_rr(e, 4, t, r); /* t = soft_tlb + soft_tlb_index(r) * size of an entry */
+    x86_sh_ri(e, X86_SHR, 4, t, 12 - SOFT_TLB_ENTRY_LG2);
+    x86_alu_ri(e, X86_AND, 4, t, (SOFT_TLB_SIZE - 1) << SOFT_TLB_ENTRY_LG2);
+    x86_alu_rm(e, X86_ADD, 8, t, x86_state(VCPU_OFF(soft_tlb)));
+    x86_alu_rm(e, X86_XOR, 4, r, tag);
+    x86_alu_ri(e, X86_CMP, 4, r, (int32_t)(0x1000 - limit));
+    uint32_t other = x86_jcc8(e, X86_A);
+    x86_alu_rm(e, X86_ADD, 8, r, x86_base(t, offsetof(struct soft_tlb_entry, host)));
+    x86_pop_r(e, t);
+    x86_ret(e);
+
+    x86_patch8_here(e, other);
+    x86_alu_rm(e, X86_XOR, 4, r, tag);
+    x86_patch8_here(e, worthless);
+    x86_pop_r(e, t);
+    x86_mov_mr(e, 4, x86_state(VCPU_OFF(soft_va)), r);
+    x86_mov_rm(e, 8, r, x86_base(X86_RSP, 8)); /* all registers are as they were at the access */
+    x86_patch32(e, x86_call(e), miss);
+    x86_mov_rm(e, 8, r, x86_state(VCPU_OFF(soft_host)));
+    x86_ret(e);
+}
+
+/*
+ * What they call when they have found nothing. Frame: struct host_fault_ctx, xmm0-xmm15, padding; then the return address to the lookup,
+ * its own to the block, and one more word, which all go when vcpu.soft_miss decides for another place than that in the block.
+ */
+static void write_soft_miss(struct x86_emitter *e)
+{
+    enum { VECTORS = sizeof(struct host_fault_ctx), FRAME = VECTORS + 16 * 16 + 8, BLOCK = FRAME + 8, LAST = FRAME + 16 };
+    _Static_assert(VECTORS % 16 == 0, "stack alignment");
+    const struct x86_mem rip = x86_base(X86_RSP, offsetof(struct host_fault_ctx, rip));
+
+    x86_alu_ri(e, X86_SUB, 8, X86_RSP, FRAME);
+    for (unsigned r = 0; r < 16; r++)
+        x86_mov_mr(e, 8, x86_base(X86_RSP, (int32_t)(8 * r)), r);
+    for (unsigned x = 0; x < 16; x++)
+        x86_v_mr(e, X86_VMOVDQU_ST, x86_base(X86_RSP, (int32_t)(VECTORS + 16 * x)), x);
+    x86_mov_rm(e, 8, X86_RAX, x86_base(X86_RSP, BLOCK));
+    x86_mov_mr(e, 8, rip, X86_RAX);
+    x86_mov_rm(e, 8, X86_RDI, x86_state(VCPU_OFF(engine)));
+    x86_mov_rr(e, 8, X86_RSI, X86_RSP);
+    x86_call_m(e, x86_state(VCPU_OFF(soft_miss)));
+    for (unsigned x = 0; x < 16; x++)
+        x86_v_rm(e, X86_VMOVDQU, x, x86_base(X86_RSP, (int32_t)(VECTORS + 16 * x)));
+    x86_mov_rm(e, 8, X86_RAX, rip);
+    x86_alu_mr(e, X86_CMP, 8, x86_base(X86_RSP, BLOCK), X86_RAX);
+    uint32_t same = x86_jcc8(e, X86_E);
+    x86_mov_mr(e, 8, x86_base(X86_RSP, LAST), X86_RAX);
+    x86_patch8_here(e, same);
+    for (unsigned r = 0; r < 16; r++)
+        if (r != X86_RSP)
+            x86_mov_rm(e, 8, r, x86_base(X86_RSP, (int32_t)(8 * r)));
+    x86_lea(e, 8, X86_RSP, x86_base(X86_RSP, FRAME));
+    uint32_t back = x86_jcc8(e, X86_E);
+    x86_lea(e, 8, X86_RSP, x86_base(X86_RSP, LAST - FRAME));
+    x86_patch8_here(e, back);
+    x86_ret(e);
+}
+
 static uint32_t aligned(struct x86_emitter *e)
 {
     while (x86_offset(e) % 16)
@@ -120,6 +193,14 @@ uint32_t host_write_trampolines(uint8_t *rw, uint64_t rx, uint32_t cap, struct h
     write_call_full(&e);
     out->call_pure = aligned(&e);
     write_call_pure(&e);
+    out->soft_miss = aligned(&e);
+    write_soft_miss(&e);
+    for (unsigned r = 0; r < ARRAY_LEN(x86_soft_reg); r++)
+        for (unsigned write = 0; write < 2; write++)
+            for (unsigned k = 0; k < SOFT_LIMITS; k++) {
+                out->soft_lookup[r][write][k] = aligned(&e);
+                write_soft_lookup(&e, x86_soft_reg[r], write, soft_limit(k), out->soft_miss);
+            }
     out->size = aligned(&e);
     return e.overflow ? 0 : out->size;
 }

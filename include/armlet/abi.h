@@ -19,7 +19,7 @@
 #include <armlet/base.h>
 
 #define ARMLET_ABI_MAGIC   0x746c6d61u /* "amlt" */
-#define ARMLET_ABI_VERSION 5u
+#define ARMLET_ABI_VERSION 6u
 
 /* --- machine facts both sides need ------------------------------------------------------------------------------ */
 #define GUEST_RAM_BASE    0x40000000u
@@ -79,6 +79,8 @@ struct engine_config {
     uint32_t code_cache_bytes;  /* multiple of 1 MiB */
     uint32_t view_count;        /* size of the view pool, 2..1024 */
     uint32_t fault_around;      /* pages mapped per window fault, 1..64 */
+    uint32_t soft_after;        /* faults after which an instruction's accesses go through the software TLB; 0 = never */
+    uint32_t pad;
     uint64_t insn_budget;       /* stop after that many guest instructions; 0 = no limit (needs ENGINE_COUNT_INSNS) */
 };
 
@@ -128,6 +130,9 @@ struct engine_stats {
     uint64_t gic_accesses;
     uint64_t slow_accesses;     /* guest memory accesses through a helper */
     uint64_t alias_pages;       /* pages of the guest served by a table instead of a mapping */
+    uint64_t soft_sites;        /* instructions whose accesses were made to go through the software TLB ... */
+    uint64_t soft_returned;     /* ... and back to the window, as it did not pay */
+    uint64_t soft_misses;       /* of the software TLB */
     uint64_t privileged_ops;    /* kvm: requests to CPL 0 (invlpg, CR3 reload) */
     uint64_t unimplemented;     /* guest instructions that raised Undefined for want of a translation */
     uint64_t tsc[ACTIVITY_COUNT]; /* with ENGINE_TIME: TSC ticks by what the engine was doing, each tick once */
@@ -232,7 +237,7 @@ struct vm_shared {
 
 _Static_assert(sizeof(struct host_request) == 32 + HOST_REQ_TEXT_MAX, "ABI");
 _Static_assert(offsetof(struct vm_shared, config) == 16, "ABI");
-_Static_assert(sizeof(struct engine_config) == 24, "ABI");
+_Static_assert(sizeof(struct engine_config) == 32, "ABI");
 _Static_assert(offsetof(struct vm_shared, spi_level) % 8 == 0, "ABI");
 _Static_assert(offsetof(struct vm_shared, deadline_tsc) % 8 == 0, "ABI");
 

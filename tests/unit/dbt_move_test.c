@@ -49,7 +49,7 @@ int guest_walk(const struct vcpu *v UNUSED, const struct guest_regime *r UNUSED,
 
 static enum guest_access_kind alias_kind(void *arg UNUSED, uint32_t pc)
 {
-    return pc & 4 ? ACCESS_ALIAS : ACCESS_PLAIN;
+    return pc & 4 ? ACCESS_ALIAS : pc & 8 ? ACCESS_SOFT : ACCESS_PLAIN;
 }
 
 static enum guest_access_kind slow_kind(void *arg UNUSED, uint32_t pc UNUSED)

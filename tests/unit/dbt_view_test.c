@@ -22,6 +22,8 @@ struct pte {
     uint8_t rights, ng;
 };
 
+static uint64_t soft_entries; /* seen */
+
 static struct {
     struct pte table[SPACES][VA_PAGES];
     uint32_t shown[VIEWS][VA_PAGES]; /* platform: 0 or page << 2 | rights */
@@ -173,10 +175,40 @@ static void check_aliases(struct engine *e)
     assert_int_equal(live, e->alias_n_live);
 }
 
+/* An entry of a software TLB says what the tables say, and writes reach no page of code. */
+static void check_soft(struct engine *e, unsigned n)
+{
+    struct view *w = &e->view[n];
+    struct guest_translation t;
+
+    if (w->soft_gen != e->soft_gen) /* emptied before it is used */
+        return;
+    for (uint32_t i = 0; i < SOFT_TLB_SIZE; i++) {
+        const struct soft_tlb_entry *s = &w->soft_tlb[i];
+        if (soft_tlb_index(s->read) != i) {
+            assert_int_not_equal(soft_tlb_index(s->write), i);
+            continue;
+        }
+        soft_entries++;
+        assert_true(w->soft_used);
+        assert_int_equal(guest_walk(e->v, &w->regime, s->read, &t), 0);
+        assert_int_equal(s->host, (uintptr_t)ram_ptr(e->shared, ALIGN_DOWN(t.pa, PAGE_SIZE), PAGE_SIZE));
+        assert_true(t.rights & GUEST_RIGHT_R);
+        if (soft_tlb_index(s->write) != i)
+            continue;
+        assert_int_equal(s->write, s->read);
+        assert_true(t.rights & GUEST_RIGHT_W);
+        assert_false(e->page[page_of(e, t.pa)].flags & RP_CODE);
+    }
+}
+
 static void check_all(struct engine *e)
 {
     check_code_pages(e);
     check_aliases(e);
+    for (unsigned n = 0; n < VIEWS; n++)
+        if (e->view[n].used && !e->view[n].stale)
+            check_soft(e, n);
     for (unsigned n = 0; n < VIEWS; n++)
         if (e->view[n].used)
             check_view(e, n, n == e->cur || (e->view[n].owned && !e->view[n].stale));
@@ -218,6 +250,10 @@ static void touch(struct engine *e, unsigned vpn)
         return;
     if (alias_covers(e, vpn << 12) && alias_set(e, vpn << 12, &t))
         return;
+    if (rnd(2)) {
+        soft_fill(e, vpn << 12, &t, write);
+        return;
+    }
     if (rnd(2))
         view_map_fault(e, e->cur, vpn << 12, &t, write);
     else
@@ -303,6 +339,7 @@ static void random_guests(void **state)
         }
         free_engine(s);
     }
+    assert_true(soft_entries > 10000);
 }
 
 /* The kernel's view under software PAN serves every process: switching allocates nothing and forgets nothing. */
@@ -320,13 +357,52 @@ static void global_view_is_shared(void **state)
     m.priv = 1;
     engine_regime_changed(e->v);
     unsigned view = e->cur;
-    touch(e, 5 * LEAF_COUNT + 3);
+    while (e->view[view].entries == 0)
+        touch(e, 5 * LEAF_COUNT + 3);
     for (m.space = 0; m.space < SPACES; m.space++) {
         engine_regime_changed(e->v);
         assert_int_equal(e->cur, view);
     }
     assert_true(e->view[view].entries > 0);
     assert_int_equal(s->stats.view_recycles, 0);
+    free_engine(s);
+}
+
+/* So does the one in which the kernel reaches user pages, as long as it does so through the software TLB: which is emptied instead. */
+static void soft_entries_do_not_own(void **state)
+{
+    struct vm_shared *s;
+    struct engine *e = make_engine(&s);
+    struct guest_translation t;
+    const uint32_t va = 7 << 12;
+
+    (void)state;
+    m.priv = m.dacr = 1;
+    for (m.space = 0; m.space < 2; m.space++)
+        m.table[m.space][7] = (struct pte){.valid = true, .page = 10 + m.space, .rights = 7, .ng = 1};
+    m.space = 0;
+    engine_regime_changed(e->v);
+    unsigned view = e->cur;
+    assert_int_equal(guest_walk(e->v, &cur_view(e)->regime, va, &t), 0);
+    soft_fill(e, va, &t, true);
+    assert_int_equal(e->view[view].soft_tlb[7].read, va);
+    m.space = 1;
+    engine_regime_changed(e->v);
+    assert_int_equal(e->cur, view);
+    assert_int_equal(e->v->soft_tlb, e->view[view].soft_tlb);
+    assert_int_not_equal(e->v->soft_tlb[7].read, va);
+    assert_int_not_equal(e->v->soft_tlb[7].write, va);
+
+    /* Maintenance of the address space takes its entries away, also in a view that is not in use. */
+    assert_int_equal(guest_walk(e->v, &cur_view(e)->regime, va, &t), 0);
+    soft_fill(e, va, &t, false);
+    m.priv = 0;
+    engine_regime_changed(e->v);
+    assert_int_not_equal(e->cur, view);
+    engine_tlb_asid(e->v, 2);
+    assert_int_equal(e->view[view].soft_tlb[7].write, va);
+    engine_tlb_asid(e->v, 1);
+    assert_int_not_equal(e->view[view].soft_tlb[7].write, va);
     free_engine(s);
 }
 
@@ -374,6 +450,7 @@ static void device_writes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(random_guests), cmocka_unit_test(global_view_is_shared), cmocka_unit_test(device_writes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(random_guests), cmocka_unit_test(global_view_is_shared), cmocka_unit_test(soft_entries_do_not_own),
+                                       cmocka_unit_test(device_writes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,7 +169,7 @@ static void alias_address(struct gen *g, struct ir_insn *i)
     } else {
         p->imm = va - i->imm;
     }
-    i->mem |= IR_MEM_ALIAS;
+    i->mem |= one_in(2) ? IR_MEM_ALIAS : IR_MEM_SOFT;
 }
 
 static uint32_t state_off(unsigned align)
@@ -191,7 +191,7 @@ static void random_multiple(struct gen *g)
     p->imm = ALIASES + (below(HOLE_SIZE) & ~0xfffu) + below(4096 - 100); /* one that crosses pages is for the window */
     i.a = p->d = any_value(g);
     i.b = IR_NONE;
-    i.mem = 4 | IR_MEM_ALIAS | (one_in(8) ? IR_MEM_BE : 0);
+    i.mem = 4 | (one_in(2) ? IR_MEM_ALIAS : IR_MEM_SOFT) | (one_in(8) ? IR_MEM_BE : 0);
     for (unsigned k = 2 + below(9); k > 0; k--, i.imm += one_in(20) ? 8 : 4) {
         i.d = one_in(12) ? any_value(g) : (uint16_t)below(IR_GLOBALS);
         if (i.op == IR_OP_LD && i.d == i.a)
@@ -205,7 +205,7 @@ static void random_memory(struct gen *g)
     static const uint8_t size_of[] = {1, 2, 4}, vector_size[] = {4, 8, 16}, excl_size[] = {1, 2, 4, 8};
     uint16_t fresh = IR_NONE;
     unsigned what = below(13);
-    uint16_t slow = one_in(5) ? IR_MEM_SLOW : 0;
+    uint16_t slow = one_in(5) ? IR_MEM_SLOW : one_in(6) ? IR_MEM_SOFT : 0;
     uint16_t big = one_in(4) ? IR_MEM_BE : 0;
 
     if (what == 12) {

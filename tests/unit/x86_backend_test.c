@@ -23,6 +23,10 @@ static void start_state(struct ref_state *s)
     m.v.jump_cache = m.jump_cache;
     m.v.itlb = m.itlb;
     m.v.alias = m.alias;
+    m.v.soft_tlb = m.soft_tlb;
+    m.v.soft_miss = soft_miss;
+    m.v.soft_hits = one_in(4) ? (int32_t)below(3) : 1000;
+    soft_tlb_empty();
     m.v.insn_budget = 1000000;
     m.v.poll = one_in(4);
     memset(m.jump_cache, 0xff, sizeof(m.jump_cache));

@@ -1,7 +1,7 @@
 /*
  * x86_machine.h: a vcpu with a 4 GiB window on which blocks of IR are compiled and run, for x86_backend_test.c.
  *
- * Part of the window is inaccessible, or only through vcpu.alias; a SIGSEGV handler does with host_restore_state() and host_resume_unwind()
+ * Part of the window is inaccessible, or only through vcpu.alias and the software TLB; a SIGSEGV handler does with host_restore_state() and host_resume_unwind()
  * what the engine does. What the back end needs of the rest of the engine (slow accesses, a vector operation) is here too, in the simplest
  * form.
  */
@@ -33,12 +33,12 @@
 #include "ir_reference.h"
 
 #define STATE_SIZE   2048
-#define STATE_OFF    800u /* CPU state of the test's own, beyond struct vcpu */
+#define STATE_OFF    832u /* CPU state of the test's own, beyond struct vcpu */
 #define WINDOW_SIZE  (1ull << 32)
 #define WINDOW_SLACK 0x10000
 #define HOLE         0x00100000u /* accesses here fault */
 #define HOLE_SIZE    0x00010000u
-#define ALIASES      HOLE /* odd pages of the hole are there for IR_MEM_ALIAS */
+#define ALIASES      HOLE /* odd pages of the hole are there for IR_MEM_ALIAS and IR_MEM_SOFT */
 #define CODE_SIZE    (1u << 20)
 #define PC           0x8000u
 
@@ -54,6 +54,8 @@ struct machine {
     struct jump_cache_entry jump_cache[JUMP_CACHE_SIZE];
     uint64_t itlb[ITLB_SIZE];
     uint64_t alias[VCPU_ALIAS_SLOTS];
+    struct soft_tlb_entry soft_tlb[SOFT_TLB_SIZE];
+    unsigned soft_misses;
     uint8_t *behind; /* the hole's memory */
     bool align_raised;
     uint32_t align_va;
@@ -78,7 +80,7 @@ static void clobber_vectors(void)
 
 static bool hole(uint32_t va, unsigned size, uint32_t mem)
 {
-    bool aliased = (mem & (IR_MEM_ALIAS | IR_MEM_SLOW)) == IR_MEM_ALIAS && va >> 12 & 1 && va >> 12 == (va + size - 1) >> 12;
+    bool aliased = mem & (IR_MEM_ALIAS | IR_MEM_SOFT) && !(mem & IR_MEM_SLOW) && va >> 12 & 1 && va >> 12 == (va + size - 1) >> 12;
     return va < HOLE + HOLE_SIZE && (uint64_t)va + size > HOLE && !aliased;
 }
 
@@ -180,6 +182,42 @@ static void on_segv(int sig, siginfo_t *info, void *context)
     for (unsigned k = 0; k < 16; k++)
         g[reg[k]] = (greg_t)ctx.gpr[k];
     g[REG_RIP] = (greg_t)ctx.rip;
+}
+
+static void soft_tlb_empty(void)
+{
+    for (uint32_t i = 0; i < SOFT_TLB_SIZE; i++)
+        m.soft_tlb[i].read = m.soft_tlb[i].write = soft_tlb_none(i);
+}
+
+/* What softtlb.c does, without a guest's tables: raise, have the access made in the window, or say where it is to be made. */
+static void soft_miss(struct engine *e, struct host_fault_ctx *ctx)
+{
+    const struct host_fault_point *p = m.out.fault;
+    uint32_t va = m.v.soft_va, page = va & ~0xfffu, n = ++m.soft_misses;
+    struct soft_tlb_entry *s = &m.soft_tlb[soft_tlb_index(va)];
+    bool in_hole = va - HOLE < HOLE_SIZE;
+
+    (void)e;
+    clobber_vectors();
+    while ((uintptr_t)m.code + m.tramp.size + p->code_off != ctx->rip)
+        p++;
+    if (m.v.soft_hits < 0)
+        m.v.soft_hits = (int32_t)(n % 4);
+    if (hole(va, p->bytes, IR_MEM_SOFT) && va % 4096 + p->bytes <= 4096) {
+        host_restore_state(&m.v, ctx, p);
+        m.v.exit_reason = VCPU_EXIT_RAISED;
+        host_resume_unwind(&m.v, &m.tramp, (uintptr_t)m.code, ctx);
+        return;
+    }
+    if (va % 4096 + p->bytes > 4096 || (n % 5 == 0 && !in_hole)) {
+        ctx->rip += (uint64_t)p->ordinary - p->code_off;
+        return;
+    }
+    s->read = page;
+    s->write = n % 3 ? page : soft_tlb_none(soft_tlb_index(va));
+    s->host = in_hole ? (uintptr_t)m.behind + (page - HOLE) : (uintptr_t)m.window + page;
+    m.v.soft_host = s->host + va % 4096;
 }
 
 static uint8_t *map(uint64_t size, int prot)
