@@ -91,6 +91,13 @@ void soft_fill(struct engine *e, uint32_t va, const struct guest_translation *t,
     }
 }
 
+/* A lookup has saved a fault. */
+static void count_miss(struct vcpu *v)
+{
+    v->stats->soft_misses++;
+    v->soft_hits = v->soft_hits < HITS_MAX - HITS_PER_MISS ? v->soft_hits + HITS_PER_MISS : HITS_MAX;
+}
+
 static void serve(struct engine *e, struct host_fault_ctx *ctx)
 {
     struct vcpu *v = e->v;
@@ -109,6 +116,7 @@ static void serve(struct engine *e, struct host_fault_ctx *ctx)
     }
     int code = guest_walk(v, &cur_view(e)->regime, va, &t);
     if (code != 0 || !(t.rights & (p->write ? GUEST_RIGHT_W : GUEST_RIGHT_R))) {
+        count_miss(v);
         host_restore_state(v, ctx, p);
         v->stats->guest_aborts++;
         e->no_premap = true;
@@ -128,8 +136,7 @@ static void serve(struct engine *e, struct host_fault_ctx *ctx)
     if ((p->write ? s->write : s->read) == ALIGN_DOWN(va, PAGE_SIZE)) {
         v->soft_hits -= NEAR_END_HITS;
     } else {
-        v->stats->soft_misses++;
-        v->soft_hits = v->soft_hits < HITS_MAX - HITS_PER_MISS ? v->soft_hits + HITS_PER_MISS : HITS_MAX;
+        count_miss(v);
         soft_fill(e, va, &t, p->write);
     }
     v->soft_host = s->host + va % PAGE_SIZE;

@@ -34,7 +34,7 @@ static const struct row {
     STAT(exceptions[7], "fast interrupts"),
     {SIZE_MAX, "memory"},
     STAT(window_faults, "window faults"),
-    STAT(guest_aborts, "of them aborts of the guest"),
+    STAT(guest_aborts, "aborts of the guest"),
     STAT(pages_mapped, "pages mapped"),
     STAT(sections_mapped, "sections mapped"),
     STAT(pages_protected, "pages write-protected"),

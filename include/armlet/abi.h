@@ -110,7 +110,7 @@ struct engine_stats {
     uint64_t links;             /* exits patched to jump block to block */
     uint64_t indirect_misses;   /* inline jump-cache misses */
     uint64_t window_faults;     /* host faults in guest windows */
-    uint64_t guest_aborts;      /* of those or of walks, delivered to the guest */
+    uint64_t guest_aborts;      /* delivered to the guest, found by those or by walks */
     uint64_t pages_mapped;
     uint64_t sections_mapped;
     uint64_t pages_protected;   /* writable -> read-only because they hold translated code */
