@@ -29,6 +29,8 @@ void arm_gic_set_spis(struct arm_gic *g, unsigned w, uint32_t level, uint32_t ro
 /* Is an interrupt signalled to the processor now (IRQ line)? */
 bool arm_gic_irq_line(const struct arm_gic *g);
 bool arm_gic_fiq_line(const struct arm_gic *g);
+/* Does the distributor's register at off depend on where interrupt lines are (GICD_ISPENDRn, GICD_ICPENDRn)? */
+static inline bool arm_gic_dist_shows_lines(uint32_t off) { return off - 0x200 < 0x100; }
 uint32_t arm_gic_dist_read(struct arm_gic *g, uint32_t off, unsigned size);
 void arm_gic_dist_write(struct arm_gic *g, uint32_t off, unsigned size, uint32_t value);
 uint32_t arm_gic_cpu_read(struct arm_gic *g, uint32_t off);

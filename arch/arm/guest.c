@@ -88,9 +88,12 @@ bool guest_device_read(struct vcpu *v, uint64_t pa, unsigned size, uint64_t *val
     struct arm_cpu *c = arm_cpu_of(v);
 
     if (pa - GUEST_GICD_BASE < GUEST_GIC_SIZE && size <= 4) {
-        arm_gic_latch(c);
-        arm_timer_update(c);
-        *value = arm_gic_dist_read(&c->gic, (uint32_t)(pa - GUEST_GICD_BASE) & 0xfff, size);
+        uint32_t off = (uint32_t)(pa - GUEST_GICD_BASE) & 0xfff;
+        if (arm_gic_dist_shows_lines(off)) {
+            arm_gic_latch(c);
+            arm_timer_update(c);
+        }
+        *value = arm_gic_dist_read(&c->gic, off, size);
         return true;
     }
     if (pa - GUEST_GICC_BASE < GUEST_GIC_SIZE && size <= 4) {
