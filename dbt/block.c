@@ -242,6 +242,8 @@ uint32_t block_insert(struct engine *e, struct region *r, const struct block *ke
     copy_offer(e, b);
 
     r->code = ALIGN_UP(r->code + hc->size, 16u);
+    for (uint32_t c = ALIGN_UP(k->code, CODE_CHUNK) / CODE_CHUNK; c * CODE_CHUNK < r->code; c++)
+        e->chunk_block[c] = b;
     return b;
 }
 
@@ -250,22 +252,18 @@ uint32_t block_insert(struct engine *e, struct region *r, const struct block *ke
 uint32_t block_at_code(const struct engine *e, uint64_t rip)
 {
     uint64_t off = rip - e->code_rx;
+    const struct region *first = &e->region[0];
 
-    for (unsigned n = 0; n < REGION_COUNT; n++) {
-        const struct region *r = &e->region[n];
-        if (off < r->start || off >= r->code)
-            continue;
-        uint32_t lo = n * e->blocks_per_region, hi = lo + r->n_blocks;
-        while (hi - lo > 1) {
-            uint32_t mid = lo + (hi - lo) / 2;
-            if (e->block[mid].code <= off)
-                lo = mid;
-            else
-                hi = mid;
-        }
-        return off - e->block[lo].code < e->block[lo].code_size ? lo : NONE;
-    }
-    return NONE;
+    if (off < first->start || off >= e->code_bytes)
+        return NONE;
+    uint32_t n = (uint32_t)(off - first->start) / (first->code_end - first->start);
+    if (n >= REGION_COUNT || off >= e->region[n].code)
+        return NONE;
+    uint32_t chunk = (uint32_t)off / CODE_CHUNK, begin = n * e->blocks_per_region;
+    uint32_t b = chunk * CODE_CHUNK < e->region[n].start ? begin : e->chunk_block[chunk];
+    while (b + 1 < begin + e->region[n].n_blocks && e->block[b + 1].code <= off)
+        b++;
+    return off - e->block[b].code < e->block[b].code_size ? b : NONE;
 }
 
 const struct host_fault_point *block_fault_point(struct engine *e, uint32_t b, uint64_t rip)

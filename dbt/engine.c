@@ -45,7 +45,7 @@ uint64_t engine_heap_size(const struct engine_config *c, uint64_t ram_size)
            REGION_COUNT * ((uint64_t)blocks_per_region((uint32_t)code) * sizeof(struct block) + (uint64_t)exits_per_region((uint32_t)code) * sizeof(struct exit) +
                            (uint64_t)faults_per_region((uint32_t)code) * sizeof(struct host_fault_point) +
                            (uint64_t)moves_per_region((uint32_t)code) * sizeof(struct host_move)) +
-           2 * hash_size((uint32_t)code) * sizeof(uint32_t) + pages * sizeof(struct ram_page) + mib * (sizeof(uint32_t) + sizeof(uint16_t)) +
+           (code / CODE_CHUNK + 1) * sizeof(uint32_t) + 2 * hash_size((uint32_t)code) * sizeof(uint32_t) + pages * sizeof(struct ram_page) + mib * (sizeof(uint32_t) + sizeof(uint16_t)) +
            JUMP_CACHE_SIZE * sizeof(struct jump_cache_entry) + c->view_count * sizeof(struct view) + (uint64_t)leaf_count(c) * sizeof(struct leaf) + 64 * 64;
 }
 
@@ -62,7 +62,7 @@ static bool allocate(struct engine *e)
     e->n_leaves = leaf_count(&e->cfg);
     return (e->v = take(e, guest_vcpu_size())) && (e->ir = take(e, sizeof(*e->ir))) && (e->hc = take(e, sizeof(*e->hc))) &&
            (e->block = take(e, (uint64_t)REGION_COUNT * e->blocks_per_region * sizeof(*e->block))) &&
-           (e->exit = take(e, (uint64_t)REGION_COUNT * e->exits_per_region * sizeof(*e->exit))) &&
+           (e->chunk_block = take(e, (code / CODE_CHUNK + 1ull) * sizeof(*e->chunk_block))) && (e->exit = take(e, (uint64_t)REGION_COUNT * e->exits_per_region * sizeof(*e->exit))) &&
            (e->fault = take(e, (uint64_t)REGION_COUNT * e->faults_per_region * sizeof(*e->fault))) &&
            (e->move = take(e, (uint64_t)REGION_COUNT * e->moves_per_region * sizeof(*e->move))) &&
            (e->hash = take(e, (e->hash_mask + 1ull) * sizeof(*e->hash))) && (e->origin = take(e, (e->hash_mask + 1ull) * sizeof(*e->origin))) && (e->page = take(e, (uint64_t)e->n_pages * sizeof(*e->page))) &&

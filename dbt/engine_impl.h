@@ -49,6 +49,8 @@ struct exit {
     uint32_t in_next, in_prev;
 };
 
+#define CODE_CHUNK 2048u
+
 struct region {
     uint32_t code, code_end;    /* offsets; code = next free byte */
     uint32_t start;
@@ -164,6 +166,7 @@ struct engine {
     unsigned cur_region;
     uint32_t blocks_per_region, exits_per_region, faults_per_region, moves_per_region;
     struct block *block;
+    uint32_t *chunk_block; /* by CODE_CHUNK of the cache: the block that its first byte belongs to, of those a region has filled */
     struct exit *exit;
     struct host_fault_point *fault;
     struct host_move *move;
