@@ -141,6 +141,12 @@ void tr_n_ldst_lane(struct arm_translator *t, const struct arm_insn *i)
     }
     fp_check(t);
     check_alignment(t, rn, l.align, size, !load);
+    if (load && lg == 2) { /* as vector registers: more lanes are often loaded next, then read all at once */
+        for (unsigned k = 0; k < n; k++)
+            fp_load(t, 4, 4, off_d(d + k * l.inc) + l.index * 4, (uint16_t)rn, k * 4);
+        write_back(t, rn, ARM_F(i, 'm'), n * size);
+        return;
+    }
     for (unsigned k = 0; k < n; k++) {
         v[k] = ir_temp(t->b);
         if (load) {
@@ -186,6 +192,10 @@ void tr_n_load_all_lanes(struct arm_translator *t, const struct arm_insn *i)
     uint16_t mem = (uint16_t)(tr_mem(t, size) & ~IR_MEM_ALIGN);
     check_alignment(t, rn, align, size, false);
     for (unsigned k = 0; k < n; k++) {
+        if (lg == 2) {
+            fp_load(t, 4, 4, off_scratch(k), (uint16_t)rn, k * 4);
+            continue;
+        }
         uint16_t v = ir_temp(t->b);
         tr_access(t, IR_OP_LD, v, (uint16_t)rn, IR_NONE, 0, k * size, mem);
         struct ir_insn *x = tr_emit(t, IR_OP_STE);

@@ -4,6 +4,7 @@
  * A guest access is one x86 instruction with a gs prefix and 32-bit addressing, at which a fault point is recorded.
  */
 #include <arch/x86/backend.h>
+#include <arch/x86/vop_impl.h>
 #include <dbt/guest.h>
 
 void fault_point(struct be *be)
@@ -244,10 +245,7 @@ void lower_stv(struct be *be, const struct ir_insn *i)
         return;
     }
     struct x86_mem m = guest_mem(be, i);
-    int copy = x86_vcache_find(&be->e.vcache, i->imm2, access_size(i));
-    if (copy < 0)
-        access_vector_load(&be->e, access_size(i), 0, x86_state(i->imm2));
-    unsigned x = copy < 0 ? 0 : (unsigned)copy;
+    unsigned x = vop_operand(&be->e, access_size(i), X0, i->imm2);
     struct cold *c = lookup_begin(be, i, m);
     fault_point(be);
     access_vector_store(&be->e, access_size(i), m, x);

@@ -135,8 +135,8 @@ static bool reads_destination(unsigned vop)
     return (vop >= IR_VOP_BSL && vop <= IR_VOP_BIF) || (vop >= IR_VOP_MLA8 && vop <= IR_VOP_MLS32) ||
            (vop >= IR_VOP_SLI8 && vop <= IR_VOP_SRAS64) || (vop >= IR_VOP_MLALS8 && vop <= IR_VOP_MLSLU32) ||
            (vop >= IR_VOP_ABAS8 && vop <= IR_VOP_ABAU32) || (vop >= IR_VOP_ABALS8 && vop <= IR_VOP_ABALU32) ||
-           (vop >= IR_VOP_PADALS8 && vop <= IR_VOP_PADALU32) ||
-           (vop >= IR_VOP_FMLA && vop <= IR_VOP_FFNMS) || vop == IR_VOP_VFMLA || vop == IR_VOP_VFMLS;
+           (vop >= IR_VOP_PADALS8 && vop <= IR_VOP_PADALU32) || (vop >= IR_VOP_FMLA && vop <= IR_VOP_FFNMS) || vop == IR_VOP_VFMLA ||
+           vop == IR_VOP_VFMLS;
 }
 
 static bool overlaps_another(const struct candidates *s, unsigned k)
@@ -204,13 +204,46 @@ void x86_vcache_reload(struct x86_emitter *e, const struct x86_vcache *c)
 
 /* --- state operands of vector operations --- */
 
+/* Which copies make up the `bytes` at off: one of twice as many, of which they are the upper half, or two halves */
+static bool find_parts(const struct x86_vcache *c, unsigned bytes, uint32_t off, int *whole, int *low, int *high)
+{
+    *whole = bytes == 8 ? x86_vcache_find(c, off - 8, 16) : -1;
+    *low = bytes >= 8 ? x86_vcache_find(c, off, bytes / 2) : -1;
+    *high = bytes >= 8 ? x86_vcache_find(c, off + bytes / 2, bytes / 2) : -1;
+    return *whole >= 0 || (*low >= 0 && *high >= 0);
+}
+
+bool vop_in_parts(const struct x86_emitter *e, unsigned bytes, uint32_t off)
+{
+    int whole, low, high;
+
+    return find_parts(&e->vcache, bytes, off, &whole, &low, &high);
+}
+
+/* What was stored in two halves a load cannot have from the store buffer: it would wait until both are in the cache. */
+static bool load_parts(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off)
+{
+    int whole, low, high;
+
+    if (!find_parts(&e->vcache, bytes, off, &whole, &low, &high))
+        return false;
+    if (whole >= 0) {
+        x86_v_shift(e, X86_VPSRLDQ_I, x, (unsigned)whole, 8);
+    } else {
+        x86_v_rrr(e, bytes == 16 ? X86_VPUNPCKLQDQ : X86_VPUNPCKLDQ, x, (unsigned)low, (unsigned)high);
+        if (bytes == 8)
+            copy(e, 8, x, x);
+    }
+    return true;
+}
+
 void vop_load(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off)
 {
     int r = x86_vcache_find(&e->vcache, off, bytes);
 
     if (r >= 0)
         copy(e, bytes, x, (unsigned)r);
-    else
+    else if (!load_parts(e, bytes, x, off))
         x86_v_rm(e, bytes == 16 ? X86_VMOVDQU : bytes == 8 ? X86_VMOVQ : X86_VMOVSS, x, x86_state(off));
 }
 

@@ -48,7 +48,7 @@ static void lower_bin(struct x86_emitter *e, const struct ir_insn *i, const stru
     }
     unsigned a = vop_operand(e, i->mem, X0, i->a), d;
 
-    if (i->mem == 16 && x86_vcache_find(&e->vcache, i->b, 16) < 0) {
+    if (i->mem == 16 && x86_vcache_find(&e->vcache, i->b, 16) < 0 && !vop_in_parts(e, 16, i->b)) {
         d = x86_vcache_target(&e->vcache, i->d, 16);
         x86_v_rrm(e, r->opc, d, a, x86_state(i->b));
     } else {

@@ -26,6 +26,8 @@ void vop_load(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off);
 void vop_store(struct x86_emitter *e, unsigned bytes, uint32_t off, unsigned x);
 /* A register that holds them, not to be changed: the copy, or x, loaded. For 8 bytes and less the rest of it can hold anything. */
 unsigned vop_operand(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off);
+/* Is there no copy of them, but of their parts, which vop_load() puts together? */
+bool vop_in_parts(const struct x86_emitter *e, unsigned bytes, uint32_t off);
 /* State was written by other means than vop_store(). */
 void vop_written(struct x86_emitter *e, unsigned bytes, uint32_t off);
 void vop_ones(struct x86_emitter *e, unsigned x);

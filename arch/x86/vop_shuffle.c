@@ -217,10 +217,8 @@ uint32_t vop_extend_opc(unsigned esize, bool is_signed)
 /* x = the eight bytes of state at off, extended */
 static void load_extended(struct x86_emitter *e, const struct vop_row *r, unsigned x, uint32_t off)
 {
-    int copy = x86_vcache_find(&e->vcache, off, 8);
-
-    if (copy >= 0)
-        x86_v_rr(e, vop_extend_opc(r->esize, r->is_signed), x, (unsigned)copy);
+    if (x86_vcache_find(&e->vcache, off, 8) >= 0 || vop_in_parts(e, 8, off))
+        x86_v_rr(e, vop_extend_opc(r->esize, r->is_signed), x, vop_operand(e, 8, x, off));
     else
         x86_v_rm(e, vop_extend_opc(r->esize, r->is_signed), x, x86_state(off));
 }
