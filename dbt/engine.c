@@ -336,7 +336,8 @@ void engine_run(struct engine *e)
         if (exit != NONE && evictions == v->stats->cache_evictions) {
             const struct block *from = &e->block[e->exit[exit].from];
             bool same_page = (from->pa ^ e->block[b].pa) < PAGE_SIZE; /* an exit without a guard relies on it */
-            if (from->live && e->block[b].live && from->flags == e->block[b].flags && e->exit[exit].target == e->block[b].pc &&
+            bool fits = !e->exit[exit].loop || from == &e->block[b];  /* what registers hold in a loop is for its own head */
+            if (fits && from->live && e->block[b].live && from->flags == e->block[b].flags && e->exit[exit].target == e->block[b].pc &&
                 (same_page || e->exit[exit].guard))
                 exit_link(e, exit, b);
         }

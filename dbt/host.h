@@ -7,7 +7,8 @@
  *   rsp        host stack, 16-byte aligned at calls of helpers
  *   rax rcx rdx           scratch and temporaries
  *   the other eleven      guest r0-r8, sp, lr (arch/x86/regs.h has the table)
- *   xmm0-xmm15 scratch within one IR operation
+ *   xmm0-xmm4  scratch within one IR operation
+ *   xmm5-xmm15 vector registers of the guest, within one block (arch/x86/vcache.h)
  *   MXCSR      guest floating-point environment as vcpu-owned code set it; helpers that need another save and restore
  */
 #ifndef DBT_HOST_H
@@ -23,6 +24,8 @@ struct host_fault_ctx {
     uint64_t fault_addr;
     uint32_t is_write;
     uint32_t pad;
+    const uint8_t *vector; /* xmm0 .. xmm15, 16 bytes each */
+    uint64_t pad2;
 };
 
 #define HOST_MAX_EXITS  64
@@ -47,7 +50,8 @@ struct host_fault_point {   /* an instruction that may fault */
     uint8_t soft : 1;           /* the instruction is known for faults: made with IR_MEM_SOFT */
     uint8_t write : 1;          /* of a lookup: the access is a write ... */
     uint8_t bytes;              /* ... of that many bytes */
-    uint16_t unexecuted;    /* guest instructions of the block that follow this one; given back by host_restore_state() when counting */
+    uint8_t unexecuted;         /* guest instructions of the block that follow this one; given back by host_restore_state() when counting */
+    uint16_t vectors;           /* code offset of what vector registers have and memory does not, or 0 */
 };
 
 /* What has to be changed in a copy of a block's code: 32-bit words. */

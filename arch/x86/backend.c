@@ -157,27 +157,47 @@ static uint32_t loop_length(const struct ir_block *b)
     return n;
 }
 
+/*
+ * How many instructions at the beginning of a loop are a trap under a condition on CPU state, that floating point is off, and need not be
+ * repeated because nothing in the loop changes that state?
+ */
+static uint32_t entry_check(const struct be *be, uint32_t loop)
+{
+    const struct ir_insn *i = be->b->insn;
+
+    if (counting(be) || loop < 6 || i[0].op != IR_OP_INSN || i[1].op != IR_OP_LDE || i[2].op != IR_OP_BRNZ || i[2].a != i[1].d ||
+        i[3].op != IR_OP_CALL || !(i[3].mem & IR_CALL_NORETURN) || i[4].op != IR_OP_LABEL || i[4].imm != i[2].imm)
+        return 0;
+    for (uint32_t k = 5; k < loop; k++)
+        if ((i[k].op == IR_OP_CALL && i[k].mem) || (i[k].op == IR_OP_STE && i[k].imm <= i[1].imm && i[1].imm < i[k].imm + i[k].mem))
+            return 0;
+    return 5;
+}
+
 static void compile(struct be *be)
 {
     const struct ir_block *b = be->b;
+    uint32_t loop = loop_length(b), once = entry_check(be, loop);
 
     scan(be);
     be->reachable = true;
     be->flags = (struct flag_state){.mem = IR_NZCV};
-    x86_vcache_pin(&be->e.vcache, be->b, loop_length(be->b));
-    x86_vcache_load_pins(&be->e);
+    x86_vcache_pin(&be->e.vcache, be->b, loop);
+    x86_vcache_enter_loop(&be->e);
     be->out->loop_head = x86_offset(&be->e);
     prologue(be);
     for (uint32_t k = 0; k < b->n && !be->failed && !be->retry_long && !be->e.overflow; k++) {
         const struct ir_insn *i = &b->insn[k];
         uint8_t after = be->live[k];
+        if (once && k == once)
+            be->out->loop_head = x86_offset(&be->e);
         be->index = k;
         be->need_after = after & ~ir_flags_defined(i);
         be->need = be->need_after | ir_flags_read(i);
         bool wanted = be->reachable || i->op == IR_OP_LABEL || i->op == IR_OP_INSN;
         if (wanted && k >= be->skip_to && i->op < IR_OP_COUNT && !is_dead(i)) {
             struct ir_insn folded = *i;
-            x86_vcache_before(&be->e.vcache, i);
+            x86_vcache_before(&be->e, i);
             if (constants_apply(be, &folded)) {
                 lower[folded.op](be, &folded);
                 constants_note_results(be, &folded);
@@ -187,8 +207,10 @@ static void compile(struct be *be)
     }
     if (be->reachable) /* the front end left out the last exit */
         be->failed = true;
-    if (!be->failed && !be->retry_long)
+    if (!be->failed && !be->retry_long) {
         cold_emit_all(be);
+        dirty_emit_sets(be);
+    }
 }
 
 static void begin(struct be *be, uint8_t *rw, uint32_t cap)
@@ -196,7 +218,7 @@ static void begin(struct be *be, uint8_t *rw, uint32_t cap)
     x86_emitter_init(&be->e, rw, cap);
     be->failed = be->retry_long = be->state_fused = false;
     be->skip_to = 0;
-    be->n_branches = be->n_cold = be->n_copies = be->n_executed = 0;
+    be->n_branches = be->n_cold = be->n_copies = be->n_sets = be->n_executed = 0;
     be->pc = be->b->pc;
     be->restart = 0;
     be->out->n_exits = be->out->n_faults = be->out->n_moves = be->out->size = 0;

@@ -17,8 +17,9 @@
 #include <arch/x86/emit.h>
 #include <dbt/host.h>
 
-#define MAX_COPIES      48  /* fix-ups that keep the copies of vector registers */
+#define MAX_COPIES      64  /* fix-ups that keep the copies of vector registers */
 #define MAX_COLD        320 /* each is an exit, a local branch or a check; blocks of 64 guest instructions stay far below */
+#define MAX_SETS        256 /* different sets of dirty vector registers */
 #define MAX_BRANCHES    IR_MAX_LABELS
 #define VCPU_OFF(field) ((uint32_t)offsetof(struct vcpu, field))
 
@@ -90,6 +91,7 @@ struct cold {
             bool has_value;
         } lookup;
     };
+    uint16_t dirty;       /* vector registers to write back first: a number from dirty_set() */
     uint8_t copies;       /* COLD_FIXUP: be.copies[] to load anew */
     ir_helper fn;
 };
@@ -136,6 +138,8 @@ struct be {
     struct cold cold[MAX_COLD];
     uint32_t n_copies;
     struct x86_vcache copies[MAX_COPIES]; /* after operations with a fix-up */
+    uint32_t n_sets;
+    struct x86_vcache_set set[MAX_SETS];
 };
 
 /* An x86 operand: a register, or memory. */
@@ -311,6 +315,14 @@ void constant_load(struct be *be, unsigned reg, struct constant c);
 
 /* Record that the host instruction at the current position may fault on a guest access. */
 void fault_point(struct be *be);
+
+/* A number for the set: 1 and up, 0 for the empty one. */
+uint16_t dirty_number(struct be *be, const struct x86_vcache_set *s);
+uint16_t dirty_now(struct be *be);
+/* Write back the vector registers of set `n`; where the code does not go on with them. */
+void dirty_store(struct be *be, uint16_t n);
+/* Behind all code: the sets that fault points name. */
+void dirty_emit_sets(struct be *be);
 
 /* --- small forms on operands ------------------------------------------------------------------------------------------ */
 static inline void alu_ro(struct be *be, enum x86_alu op, unsigned d, struct opnd s)

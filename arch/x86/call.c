@@ -139,7 +139,7 @@ void lower_vop(struct be *be, const struct ir_insn *i)
     if (be->e.n_fixups == 0)
         return;
     if (be->n_copies == MAX_COPIES)
-        x86_vcache_reset(&be->e.vcache);
+        x86_vcache_reset(&be->e);
     else
         be->copies[be->n_copies++] = be->e.vcache;
     for (uint32_t k = 0; k < be->e.n_fixups; k++) {
@@ -148,5 +148,6 @@ void lower_vop(struct be *be, const struct ir_insn *i)
         c->fn = i->fn;
         c->imm = i->imm;
         c->copies = (uint8_t)(be->n_copies - 1);
+        c->dirty = dirty_number(be, &be->e.fixup_dirty[k]);
     }
 }

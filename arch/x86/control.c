@@ -14,6 +14,7 @@ static void branch_to(struct be *be, uint32_t label, int cc)
 {
     struct x86_emitter *e = &be->e;
 
+    x86_vcache_write_back(e);
     if (be->n_branches == MAX_BRANCHES || label >= IR_MAX_LABELS) {
         be->failed = true;
         return;
@@ -171,6 +172,7 @@ void lower_label(struct be *be, const struct ir_insn *i)
             continue;
         if (!m.any && !be->reachable)
             *copies = be->branch[k].copies;
+        x86_vcache_write_back(&be->e);
         x86_vcache_meet(copies, &be->branch[k].copies);
         merge_path(&m, &be->branch[k].state.flags, be->branch[k].state.scratch);
     }

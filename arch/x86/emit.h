@@ -23,6 +23,7 @@ struct x86_emitter {
     bool overflow;
     /* Jumps of a vector operation to its fix-up (see vop.h): offsets of their displacements. */
     uint32_t fixup[X86_MAX_FIXUPS];
+    struct x86_vcache_set fixup_dirty[X86_MAX_FIXUPS]; /* what only registers have then */
     uint32_t n_fixups;
     uint32_t wide_at; /* offset of the latest `wide` displacement */
     struct x86_vcache vcache;

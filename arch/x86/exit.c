@@ -19,6 +19,7 @@ struct cold *cold_new(struct be *be, enum cold_kind kind, uint32_t patch)
     struct cold *c = &be->cold[be->n_cold++];
     *c = (struct cold){
         .kind = (uint8_t)kind, .exit = NO_EXIT, .patch = {patch}, .pc = be->pc, .restart = be->restart, .executed = be->n_executed};
+    c->dirty = dirty_now(be);
     return c;
 }
 
@@ -85,6 +86,7 @@ static void emit_stub(struct be *be, const struct cold *c)
 
     if (c->exit != NO_EXIT)
         be->out->exit[c->exit].stub = x86_offset(e);
+    dirty_store(be, c->dirty);
     if (c->kind != COLD_STUB_IND)
         constant_load(be, X86_RAX, (struct constant){c->target, .moves = true});
     else if (c->reg != X86_RAX)
@@ -129,9 +131,11 @@ void lower_guard(struct be *be, const struct ir_insn *i)
 static void emit_direct_exit(struct be *be, uint32_t target, uint32_t pc, bool in_line)
 {
     struct x86_emitter *e = &be->e;
-    bool loop = in_line && e->vcache.n_pins && target == be->b->pc;
+    bool loop = in_line && chaining(be) && e->vcache.n_pins && target == be->b->pc;
     if (loop)
-        x86_vcache_load_pins(e);
+        x86_vcache_close_loop(e);
+    else
+        x86_vcache_write_back(e);
     uint16_t exit = exit_new(be, target);
     bool poll = needs_poll(be, target, pc), guard = needs_guard(be, target);
     uint32_t guard_fails = 0;
@@ -174,7 +178,9 @@ static void push_return(struct be *be, const struct ir_insn *i, unsigned a, unsi
     x86_alu_ri(e, X86_AND, 4, a, RETURN_STACK_SIZE - 1);
     x86_mov_mr(e, 4, x86_state(VCPU_OFF(returns.top)), a);
     be->out->exit[exit].patch = x86_lea_rip(e, b);
-    stub_new(be, VCPU_EXIT_LINK, i->imm2, be->out->exit[exit].patch)->exit = exit;
+    struct cold *c = stub_new(be, VCPU_EXIT_LINK, i->imm2, be->out->exit[exit].patch);
+    c->exit = exit;
+    c->dirty = 0; /* whoever comes back has his own */
     x86_mov_mr(e, 8, x86_index(X86_VCPU, a, 3, VCPU_OFF(returns.code) - VCPU_BIAS), b);
     x86_mov_mi(e, 4, x86_index(X86_VCPU, a, 2, VCPU_OFF(returns.va) - VCPU_BIAS), (int32_t)i->imm2);
     move_note(be, x86_offset(e) - 4, HOST_MOVE_PC);
@@ -199,15 +205,20 @@ static void conditional_exit(struct be *be, enum x86_cc cc, uint32_t target)
 
     if (chaining(be) && !give_back && !needs_guard(be, target)) {
         if (poll) { /* in line: loops go this way */
-            uint32_t over = x86_jcc8(e, (enum x86_cc)(cc ^ 1));
+            uint32_t over = be->long_jumps ? x86_jcc(e, (enum x86_cc)(cc ^ 1)) : x86_jcc8(e, (enum x86_cc)(cc ^ 1));
             struct x86_vcache copies = e->vcache;
             flags_emit_save(e, save, be->flags.carry_inverted);
             emit_direct_exit(be, target, be->pc, true);
             e->vcache = copies; /* of the path that has not jumped */
-            x86_patch8_here(e, over);
+            if (be->long_jumps)
+                x86_patch32_here(e, over);
+            else if (x86_offset(e) - (over + 1) > INT8_MAX)
+                be->retry_long = true;
+            else
+                x86_patch8_here(e, over);
             return;
         }
-        if (!save) {
+        if (!save && !e->vcache.dirty) {
             uint16_t exit = exit_new(be, target);
             be->out->exit[exit].patch = x86_jcc(e, cc);
             struct cold *c = stub_new(be, VCPU_EXIT_LINK, target, be->out->exit[exit].patch);
@@ -355,6 +366,7 @@ static void emit_align(struct be *be, const struct cold *c)
 {
     struct x86_emitter *e = &be->e;
 
+    dirty_store(be, c->dirty);
     if (c->imm)
         x86_lea(e, 4, X86_RDX, x86_base(c->reg, (int32_t)c->imm));
     else if (c->reg != X86_RDX)
@@ -367,6 +379,7 @@ static void emit_align(struct be *be, const struct cold *c)
 
 static void emit_raise(struct be *be, const struct cold *c)
 {
+    dirty_store(be, c->dirty);
     x86_alu_rr(&be->e, X86_XOR, 4, X86_RDX, X86_RDX);
     x86_alu_rr(&be->e, X86_XOR, 4, X86_RCX, X86_RCX);
     store_pc(be, c->pc, c->restart);
@@ -394,6 +407,7 @@ static void emit_big_shift(struct be *be, const struct cold *c)
 
 static void emit_fixup(struct be *be, const struct cold *c)
 {
+    dirty_store(be, c->dirty);
     x86_alu_rr(&be->e, X86_XOR, 4, X86_RDX, X86_RDX);
     x86_alu_rr(&be->e, X86_XOR, 4, X86_RCX, X86_RCX);
     call_thunk(be, false, c->fn, c->imm, 0);
@@ -403,6 +417,8 @@ static void emit_fixup(struct be *be, const struct cold *c)
 
 void cold_emit_all(struct be *be)
 {
+    /* Each piece of cold code knows what is dirty. */
+    be->e.vcache.dirty = 0;
     for (uint32_t k = 0; k < be->n_cold && !be->failed && !be->e.overflow; k++) { /* the list grows on the way */
         const struct cold *c = &be->cold[k];
         for (unsigned p = 0; p < ARRAY_LEN(c->patch); p++)
@@ -415,6 +431,7 @@ void cold_emit_all(struct be *be)
             emit_stub(be, c);
             break;
         case COLD_EXIT:
+            dirty_store(be, c->dirty);
             budget_give_back(be, c->executed);
             emit_direct_exit(be, c->target, c->pc, false);
             break;

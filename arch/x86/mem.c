@@ -21,7 +21,8 @@ void fault_point(struct be *be)
         .restart = be->restart,
         .eflags_mask = be->flags.ef & ~be->flags.mem,
         .carry_inverted = be->flags.carry_inverted,
-        .unexecuted = be->opts->engine_flags & ENGINE_COUNT_INSNS ? (uint16_t)(be->n_guest - be->n_executed) : 0,
+        .unexecuted = be->opts->engine_flags & ENGINE_COUNT_INSNS ? (uint8_t)(be->n_guest - be->n_executed) : 0,
+        .vectors = dirty_now(be),
     };
 }
 
@@ -229,13 +230,16 @@ void lower_ldv(struct be *be, const struct ir_insn *i)
         return;
     }
     struct x86_mem m = guest_mem(be, i);
-    unsigned x = x86_vcache_target(&be->e.vcache, i->imm2, access_size(i));
+    uint16_t dirty = dirty_now(be); /* when it faults, what it was going to overwrite is there still */
+    unsigned x = x86_vcache_target(&be->e, i->imm2, access_size(i));
     struct cold *c = lookup_begin(be, i, m);
     fault_point(be);
+    if (!be->failed)
+        be->out->fault[be->out->n_faults - 1].vectors = dirty;
     access_vector_load(&be->e, access_size(i), x, m);
     address_moves(be, i);
     lookup_end(be, i, c, x);
-    access_vector_store(&be->e, access_size(i), x86_state(i->imm2), x);
+    x86_vcache_written(&be->e, x);
 }
 
 void lower_stv(struct be *be, const struct ir_insn *i)

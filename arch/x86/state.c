@@ -74,6 +74,8 @@ void host_restore_state(struct vcpu *v, const struct host_fault_ctx *ctx, const 
         v->cf = ((ctx->rflags & EFLAGS_CF) != 0) != (p->carry_inverted != 0);
     if (p->eflags_mask & IR_V)
         v->vf = (ctx->rflags & EFLAGS_OF) != 0;
+    if (p->vectors)
+        x86_vcache_restore(v, (const void *)(uintptr_t)(ctx->rip - p->code_off + p->vectors), ctx->vector);
     v->pc = p->pc;
     v->restart = p->restart;
     v->insn_budget += p->unexecuted;

@@ -143,6 +143,8 @@ static void write_soft_miss(struct x86_emitter *e)
         x86_v_mr(e, X86_VMOVDQU_ST, x86_base(X86_RSP, (int32_t)(VECTORS + 16 * x)), x);
     x86_mov_rm(e, 8, X86_RAX, x86_base(X86_RSP, BLOCK));
     x86_mov_mr(e, 8, rip, X86_RAX);
+    x86_lea(e, 8, X86_RAX, x86_base(X86_RSP, VECTORS));
+    x86_mov_mr(e, 8, x86_base(X86_RSP, offsetof(struct host_fault_ctx, vector)), X86_RAX);
     x86_mov_rm(e, 8, X86_RDI, x86_state(VCPU_OFF(engine)));
     x86_mov_rr(e, 8, X86_RSI, X86_RSP);
     x86_call_m(e, x86_state(VCPU_OFF(soft_miss)));

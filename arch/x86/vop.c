@@ -33,7 +33,7 @@ void vop_load_ab(struct x86_emitter *e, const struct ir_insn *i)
 
 static void lower_mov(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r UNUSED)
 {
-    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(&e->vcache, i->d, i->mem);
+    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(e, i->d, i->mem);
 
     x86_v_rr(e, X86_VMOVAPS, d, a);
     vop_store(e, i->mem, i->d, d);
@@ -48,12 +48,12 @@ static void lower_bin(struct x86_emitter *e, const struct ir_insn *i, const stru
     }
     unsigned a = vop_operand(e, i->mem, X0, i->a), d;
 
-    if (i->mem == 16 && x86_vcache_find(&e->vcache, i->b, 16) < 0 && !vop_in_parts(e, 16, i->b)) {
-        d = x86_vcache_target(&e->vcache, i->d, 16);
+    if (i->mem == 16 && !vop_in_parts(e, 16, i->b) && x86_vcache_operand(e, i->b, 16) < 0) {
+        d = x86_vcache_target(e, i->d, 16);
         x86_v_rrm(e, r->opc, d, a, x86_state(i->b));
     } else {
         unsigned b = vop_operand(e, i->mem, X1, i->b);
-        d = x86_vcache_target(&e->vcache, i->d, i->mem);
+        d = x86_vcache_target(e, i->d, i->mem);
         x86_v_rrr(e, r->opc, d, a, b);
     }
     vop_store(e, i->mem, i->d, d);
@@ -162,7 +162,7 @@ static void lower_mul(struct x86_emitter *e, const struct ir_insn *i, const stru
 /* Sign bits of 32-bit elements: VFNEG inverts, VFABS clears */
 static void lower_vsign(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(&e->vcache, i->d, i->mem);
+    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(e, i->d, i->mem);
 
     x86_v_rrm(e, r->opc, d, a, r->opc == X86_VPAND ? VOP_CONSTANT(magnitude_single) : VOP_CONSTANT(sign_single));
     vop_store(e, i->mem, i->d, d);

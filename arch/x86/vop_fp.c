@@ -15,7 +15,7 @@ static uint32_t opc_of(const struct ir_insn *i, const struct vop_row *r)
     return IS_DOUBLE(i) ? r->opc2 : r->opc;
 }
 
-/* d = a op b, where b is the copy of state[off] or, when that is negative, in memory */
+/* d = a op b, where b is from x86_vcache_operand(off) */
 static void op(struct x86_emitter *e, uint32_t opc, unsigned d, unsigned a, int b, uint32_t off)
 {
     if (b >= 0)
@@ -27,8 +27,8 @@ static void op(struct x86_emitter *e, uint32_t opc, unsigned d, unsigned a, int 
 /* 32 bits from rax */
 static void store_int(struct x86_emitter *e, uint32_t off)
 {
+    x86_vcache_kill(e, off, 4);
     x86_mov_mr(e, 4, x86_state(off), X86_RAX);
-    vop_written(e, 4, off);
 }
 
 static void store_fp(struct x86_emitter *e, bool dbl, uint32_t off, unsigned x)
@@ -67,8 +67,8 @@ void vop_arith(struct x86_emitter *e, const struct ir_insn *i, const struct vop_
     enum ir_vop vop = (enum ir_vop)(i->imm2 & 0xffff);
     bool dbl = IS_DOUBLE(i);
     unsigned a = vop_operand(e, i->mem, X0, i->a);
-    int b = x86_vcache_find(&e->vcache, i->b, i->mem);
-    unsigned d = x86_vcache_target(&e->vcache, i->d, i->mem);
+    int b = x86_vcache_operand(e, i->b, i->mem);
+    unsigned d = vop_result(e, i, i->mem, X2);
 
     op(e, opc_of(i, r), d, a, b, i->b);
     if (vop == IR_VOP_FADD || vop == IR_VOP_FSUB) /* whose tiny results are exact */
@@ -82,7 +82,7 @@ void vop_arith(struct x86_emitter *e, const struct ir_insn *i, const struct vop_
 
 void vop_fsqrt(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(&e->vcache, i->d, i->mem);
+    unsigned a = vop_operand(e, i->mem, X0, i->a), d = vop_result(e, i, i->mem, X2);
 
     x86_v_rrr(e, opc_of(i, r), d, a, a);
     check_number(e, IS_DOUBLE(i), d);
@@ -96,9 +96,9 @@ void vop_mac(struct x86_emitter *e, const struct ir_insn *i, const struct vop_ro
     uint32_t add = dbl ? X86_VADDSD : X86_VADDSS, sub = dbl ? X86_VSUBSD : X86_VSUBSS;
     unsigned a = vop_operand(e, i->mem, X1, i->a);
 
-    op(e, opc_of(i, r), X1, a, x86_vcache_find(&e->vcache, i->b, i->mem), i->b);
+    op(e, opc_of(i, r), X1, a, x86_vcache_operand(e, i->b, i->mem), i->b);
     check_rounded(e, dbl, X1);
-    unsigned acc = vop_operand(e, i->mem, X0, i->d), d = x86_vcache_target(&e->vcache, i->d, i->mem);
+    unsigned acc = vop_operand(e, i->mem, X0, i->d), d = vop_result(e, i, i->mem, X2);
     switch ((enum ir_vop)(i->imm2 & 0xffff)) {
     case IR_VOP_FMLA:
         x86_v_rrr(e, add, d, acc, X1);
@@ -122,7 +122,7 @@ void vop_fma(struct x86_emitter *e, const struct ir_insn *i, const struct vop_ro
 {
     vop_load(e, i->mem, X0, i->d);
     unsigned a = vop_operand(e, i->mem, X1, i->a);
-    op(e, opc_of(i, r), X0, a, x86_vcache_find(&e->vcache, i->b, i->mem), i->b);
+    op(e, opc_of(i, r), X0, a, x86_vcache_operand(e, i->b, i->mem), i->b);
     check_rounded(e, IS_DOUBLE(i), X0);
     store_fp(e, IS_DOUBLE(i), i->d, X0);
 }
@@ -130,7 +130,7 @@ void vop_fma(struct x86_emitter *e, const struct ir_insn *i, const struct vop_ro
 /* FABS (row->is_signed false), FNEG */
 void vop_fsign(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(&e->vcache, i->d, i->mem);
+    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(e, i->d, i->mem);
 
     (r->is_signed ? negate : magnitude_of)(e, IS_DOUBLE(i), d, a);
     store_fp(e, IS_DOUBLE(i), i->d, d);
@@ -157,7 +157,7 @@ void vop_fcmp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_r
 void vop_fcvt(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
     bool narrows = IS_DOUBLE(i);
-    unsigned a = vop_operand(e, i->mem, X0, i->a), d = x86_vcache_target(&e->vcache, i->d, narrows ? 4 : 8);
+    unsigned a = vop_operand(e, i->mem, X0, i->a), d = vop_result(e, i, narrows ? 4 : 8, X2);
 
     x86_v_rrr(e, opc_of(i, r), d, a, a);
     (narrows ? check_rounded : check_number)(e, !narrows, d);
@@ -184,13 +184,13 @@ void vop_fto_int(struct x86_emitter *e, const struct ir_insn *i, const struct vo
 
 void vop_ffrom_int(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    int copy = x86_vcache_find(&e->vcache, i->a, 4);
+    int copy = x86_vcache_operand(e, i->a, 4);
 
     if (copy >= 0)
         x86_v_rr(e, X86_VMOVD_GX, (unsigned)copy, X86_RAX);
     else
         x86_mov_rm(e, 4, X86_RAX, x86_state(i->a));
-    unsigned d = x86_vcache_target(&e->vcache, i->d, i->mem);
+    unsigned d = x86_vcache_target(e, i->d, i->mem);
     vop_zero(e, d);
     x86_v_rrr(e, opc_of(i, r) | (r->is_signed ? 0 : X86_VW), d, d, X86_RAX);
     store_fp(e, IS_DOUBLE(i), i->d, d);
@@ -230,6 +230,7 @@ static void fixup_if_any(struct x86_emitter *e, unsigned x)
  */
 void vop_vector_fp(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
+    x86_vcache_release(e, X7);
     vop_load(e, i->mem, X0, i->a);
     vop_load(e, i->mem, X1, i->b);
     vop_ones(e, X5);
@@ -246,8 +247,10 @@ void vop_vector_fp(struct x86_emitter *e, const struct ir_insn *i, const struct 
         x86_v_rrr(e, X86_VPMINUD, X2, X2, X3);
     }
     is_tiny(e, X2);
-    if (r->is_signed)
+    if (r->is_signed) {
+        x86_vcache_kill(e, i->imm2 >> 16, 4);
         x86_vstmxcsr(e, x86_state(i->imm2 >> 16));
+    }
     fixup_if_any(e, X2);
 
     x86_v_rrr(e, r->opc, X0, X0, X1);

@@ -17,19 +17,20 @@ struct vop_row {
     uint32_t opc, opc2;
 };
 
-/* xmm registers used here; no operation needs more */
+/* xmm registers used here; X5 and up after x86_vcache_release() */
 enum { X0, X1, X2, X3, X4, X5, X6, X7 };
 
-/* Load and store 4, 8 or 16 bytes of CPU state (vcache.c). A store leaves a copy in a register, which loads use: x itself, when that is
- * from x86_vcache_target(). */
+/* Load and store 4, 8 or 16 bytes of CPU state (vcache.c). What is stored is in a register, which loads use: x itself, when that is from
+ * x86_vcache_target(). */
 void vop_load(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off);
 void vop_store(struct x86_emitter *e, unsigned bytes, uint32_t off, unsigned x);
 /* A register that holds them, not to be changed: the copy, or x, loaded. For 8 bytes and less the rest of it can hold anything. */
 unsigned vop_operand(struct x86_emitter *e, unsigned bytes, unsigned x, uint32_t off);
 /* Is there no copy of them, but of their parts, which vop_load() puts together? */
 bool vop_in_parts(const struct x86_emitter *e, unsigned bytes, uint32_t off);
-/* State was written by other means than vop_store(). */
-void vop_written(struct x86_emitter *e, unsigned bytes, uint32_t off);
+/* Register for the result of an operation with a fix-up, which finds state as it was: from x86_vcache_target(), or x when only a register
+ * has that. */
+unsigned vop_result(struct x86_emitter *e, const struct ir_insn *i, unsigned bytes, unsigned x);
 void vop_ones(struct x86_emitter *e, unsigned x);
 void vop_zero(struct x86_emitter *e, unsigned x);
 

@@ -205,6 +205,7 @@ void vop_shlv16(struct x86_emitter *e, const struct ir_insn *i, const struct vop
 {
     uint32_t extend = r->is_signed ? X86_VPMOVSXWD : X86_VPMOVZXWD;
 
+    x86_vcache_release(e, X7);
     vop_load(e, i->mem, X6, i->a);
     vop_load(e, i->mem, X5, i->b);
     x86_v_shift(e, X86_VPSLLW_I, X6, X6, 8);

@@ -13,8 +13,8 @@ static void constant128(struct x86_emitter *e, unsigned x, uint64_t lo, uint64_t
 
 static void store_high(struct x86_emitter *e, uint32_t off, unsigned x)
 {
+    x86_vcache_kill(e, off, 8);
     x86_v_mr(e, X86_VMOVHPS_ST, x86_state(off), x);
-    vop_written(e, 8, off);
 }
 
 /* Store both halves of a double-size result to d and a, or two full ones. */
@@ -42,12 +42,13 @@ void vop_rev16_8(struct x86_emitter *e, const struct ir_insn *i, const struct vo
 void vop_rev_bytes(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
     if (i->mem < 16) {
+        x86_vcache_settle(e, i->a, i->mem);
         x86_mov_rm(e, i->mem, X86_RAX, x86_state(i->a));
         x86_bswap(e, i->mem, X86_RAX);
         if (i->mem == 8 && r->esize == 32)
             x86_rorx_rr(e, 8, X86_RAX, X86_RAX, 32);
+        x86_vcache_kill(e, i->d, i->mem);
         x86_mov_mr(e, i->mem, x86_state(i->d), X86_RAX);
-        vop_written(e, i->mem, i->d);
         return;
     }
     if (r->esize == 32)
@@ -90,7 +91,7 @@ void vop_ext(struct x86_emitter *e, const struct ir_insn *i, const struct vop_ro
 
 void vop_dup(struct x86_emitter *e, const struct ir_insn *i, const struct vop_row *r)
 {
-    int copy = x86_vcache_find(&e->vcache, i->a, r->esize / 8);
+    int copy = x86_vcache_operand(e, i->a, r->esize / 8);
 
     if (copy >= 0)
         x86_v_rr(e, r->opc, X0, (unsigned)copy);
@@ -217,7 +218,7 @@ uint32_t vop_extend_opc(unsigned esize, bool is_signed)
 /* x = the eight bytes of state at off, extended */
 static void load_extended(struct x86_emitter *e, const struct vop_row *r, unsigned x, uint32_t off)
 {
-    if (x86_vcache_find(&e->vcache, off, 8) >= 0 || vop_in_parts(e, 8, off))
+    if (vop_in_parts(e, 8, off) || x86_vcache_operand(e, off, 8) >= 0)
         x86_v_rr(e, vop_extend_opc(r->esize, r->is_signed), x, vop_operand(e, 8, x, off));
     else
         x86_v_rm(e, vop_extend_opc(r->esize, r->is_signed), x, x86_state(off));

@@ -65,6 +65,7 @@ static void on_fault(int sig, siginfo_t *si, void *context)
         .rflags = (uint64_t)g[REG_EFL],
         .fault_addr = (uint64_t)(uintptr_t)si->si_addr,
         .is_write = (g[REG_ERR] & ERR_WRITE) != 0,
+        .vector = (const uint8_t *)uc->uc_mcontext.fpregs->_xmm,
     };
     for (unsigned i = 0; i < 16; i++)
         ctx.gpr[i] = (uint64_t)g[greg_of[i]];

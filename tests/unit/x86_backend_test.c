@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "ir_random.h"
+#include "ir_random_loop.h"
 
 /* --- comparing ----------------------------------------------------------------------------------------------------------------------- */
 
@@ -365,6 +366,60 @@ static void test_vector_loops(void **state)
     assert_true(pinned > 1500);
 }
 
+/* Round the loop in the reference until it leaves otherwise, or a poll would. */
+static enum ref_end loop_in_reference(struct ref_state *s)
+{
+    enum ref_end end;
+
+    in_reference = true;
+    do
+        end = ref_run(s, &block);
+    while (end == REF_EXIT && s->target == PC && !m.v.poll);
+    in_reference = false;
+    return end;
+}
+
+/* Accesses that fault in some round, side exits, traps: all must find what the registers hold. */
+static void test_random_loops(void **state)
+{
+    unsigned carried = 0, ends[REF_BAD + 1] = {0};
+
+    (void)state;
+    catch_faults();
+    for (unsigned n = 0; n < 20000; n++) {
+        static struct ref_state s;
+        bool count = n % 8 == 0;
+        new_block();
+        seed = 0x777 + n * 0x9e3779b97f4a7c15ull;
+        rnd();
+        random_loop(&block);
+        ir_flag_liveness(&block);
+        start_state(&s);
+        m.v.gpr[0] = s.value[0] = 1 + below(6);
+        if (!compile(&block, count ? ENGINE_COUNT_INSNS : 0))
+            fail_msg("block %u does not compile", n);
+        for (uint32_t k = 0; k < m.out.n_exits; k++) {
+            const struct host_exit *x = &m.out.exit[k];
+            if (x->target == PC)
+                patch(x->patch, block_address() + (x->loop ? m.out.loop_head : 0));
+            carried += x->loop;
+        }
+        enum ref_end end = loop_in_reference(&s);
+        uint32_t reason = run();
+        ends[end]++;
+        uint8_t flags = end == REF_EXIT ? block.exit_live[s.at] : 0;
+        if (reason == VCPU_EXIT_LINK && end == REF_EXIT && s.target == PC) /* not linked */
+            fail_msg("block %u goes round through the dispatcher", n);
+        if (!same_leaving(&block, &s, end, reason, true) || !same_values(&s, flags)) {
+            print_block(&block);
+            fail_msg("block %u: %s", n, difference);
+        }
+        if (n % 512 == 0)
+            forget_memory();
+    }
+    assert_true(carried > 15000 && ends[REF_FAULT] > 2000 && ends[REF_EXIT] > 2000 && ends[REF_ALIGN] > 500 && ends[REF_RAISED] > 20);
+}
+
 static void test_poll(void **state)
 {
     (void)state;
@@ -562,9 +617,10 @@ static void test_spilling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linked_loop), cmocka_unit_test(test_vector_loops), cmocka_unit_test(test_poll),           cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_guard),       cmocka_unit_test(test_guard_at_start), cmocka_unit_test(test_jump_cache),
-        cmocka_unit_test(test_limits),      cmocka_unit_test(test_spilling),       cmocka_unit_test(test_random_blocks),
+        cmocka_unit_test(test_linked_loop),    cmocka_unit_test(test_vector_loops),  cmocka_unit_test(test_random_loops),
+        cmocka_unit_test(test_poll),           cmocka_unit_test(test_budget),        cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_guard_at_start), cmocka_unit_test(test_jump_cache),    cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_spilling),       cmocka_unit_test(test_random_blocks),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

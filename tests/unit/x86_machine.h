@@ -70,12 +70,11 @@ static bool in_reference; /* helpers are called by the reference as well */
 /* What a C function may do to the vector registers. */
 static void clobber_vectors(void)
 {
-    __asm__ volatile(
-        "pcmpeqd %%xmm0, %%xmm0\n\tmovdqa %%xmm0, %%xmm3\n\tmovdqa %%xmm0, %%xmm8\n\tmovdqa %%xmm0, %%xmm9\n\tmovdqa %%xmm0, %%xmm10\n\t"
-        "movdqa %%xmm0, %%xmm11\n\tmovdqa %%xmm0, %%xmm12\n\tmovdqa %%xmm0, %%xmm13\n\tmovdqa %%xmm0, %%xmm14\n\tmovdqa %%xmm0, %%xmm15"
-        :
-        :
-        : "xmm0", "xmm3", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+#define ALL(x)  x(0) x(1) x(2) x(3) x(4) x(5) x(6) x(7) x(8) x(9) x(10) x(11) x(12) x(13) x(14) x(15)
+#define ONES(n) "pcmpeqd %%xmm" #n ", %%xmm" #n "\n\t"
+    __asm__ volatile(ALL(ONES)::
+                         : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+                           "xmm13", "xmm14", "xmm15");
 }
 
 static bool hole(uint32_t va, unsigned size, uint32_t mem)
@@ -163,7 +162,10 @@ static void on_segv(int sig, siginfo_t *info, void *context)
     greg_t *g = uc->uc_mcontext.gregs;
     static const int reg[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                                 REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
-    struct host_fault_ctx ctx = {.rip = (uint64_t)g[REG_RIP], .rflags = (uint64_t)g[REG_EFL], .fault_addr = (uintptr_t)info->si_addr};
+    struct host_fault_ctx ctx = {.rip = (uint64_t)g[REG_RIP],
+                                 .rflags = (uint64_t)g[REG_EFL],
+                                 .fault_addr = (uintptr_t)info->si_addr,
+                                 .vector = (const uint8_t *)uc->uc_mcontext.fpregs->_xmm};
     const struct host_fault_point *p = NULL;
 
     (void)sig;

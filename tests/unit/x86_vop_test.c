@@ -51,8 +51,10 @@ static bool run(const struct ir_insn *i)
     x86_emitter_init(&e, code, 4096);
     x86_push_r(&e, X86_R15);
     x86_mov_rr(&e, 8, X86_R15, X86_RDI);
+    e.vcache.lazy = random64() & 1;
     if (!x86_lower_vop(&e, i))
         fail_msg("operation %u has no lowering", i->imm2);
+    x86_vcache_write_back(&e);
     x86_mov_ri(&e, X86_RAX, 1);
     x86_pop_r(&e, X86_R15);
     x86_ret(&e);
