@@ -17,6 +17,7 @@ void blocks_init(struct engine *e)
         r->start = r->code = first + i * each;
         r->code_end = r->start + each;
     }
+    e->cur_copy_region = REGION_COUNT - COPY_REGIONS;
     memset(e->hash, 0xff, (e->hash_mask + 1) * sizeof(*e->hash));
     copies_init(e);
 }
@@ -146,15 +147,21 @@ static void block_detach(struct engine *e, uint32_t b)
     e->v->stats->blocks_invalidated++;
 }
 
+static void jump_cache_remove(struct engine *e, uint32_t va)
+{
+    struct jump_cache_entry *j = &e->jump_cache[jump_cache_index(va)];
+
+    if (j->va == va)
+        j->va = j->tag = ~0u;
+}
+
 void block_kill(struct engine *e, uint32_t b)
 {
     uint32_t va = e->block[b].pc;
 
     block_detach(e, b);
     returns_forget(e);
-    struct jump_cache_entry *j = &e->jump_cache[jump_cache_index(va)];
-    if (j->va == va)
-        j->va = j->tag = ~0u;
+    jump_cache_remove(e, va);
 }
 
 void block_kill_page(struct engine *e, uint32_t page)
@@ -170,27 +177,36 @@ static void region_evict(struct engine *e, unsigned n)
 
     if (r->n_blocks == 0)
         return;
-    for (uint32_t i = 0; i < r->n_blocks; i++)
-        if (e->block[first + i].live)
+    for (uint32_t i = 0; i < r->n_blocks; i++) {
+        if (e->block[first + i].live) {
             block_detach(e, first + i);
-    jump_cache_flush(e);
+            jump_cache_remove(e, e->block[first + i].pc);
+        }
+    }
     returns_forget(e);
     r->code = r->start;
     r->n_blocks = r->n_exits = r->n_faults = r->n_moves = 0;
     e->v->stats->cache_evictions++;
 }
 
-struct region *block_reserve(struct engine *e, uint32_t code_bytes)
+static bool has_room(const struct engine *e, const struct region *r, uint32_t code_bytes)
 {
-    struct region *r = &e->region[e->cur_region];
+    return r->code_end - r->code >= code_bytes && r->n_blocks < e->blocks_per_region && e->exits_per_region - r->n_exits >= HOST_MAX_EXITS &&
+           e->faults_per_region - r->n_faults >= HOST_MAX_FAULTS && e->moves_per_region - r->n_moves >= HOST_MAX_MOVES;
+}
 
-    if (r->code_end - r->code < code_bytes || r->n_blocks == e->blocks_per_region || e->exits_per_region - r->n_exits < HOST_MAX_EXITS ||
-        e->faults_per_region - r->n_faults < HOST_MAX_FAULTS) {
-        e->cur_region = (e->cur_region + 1) % REGION_COUNT;
-        region_evict(e, e->cur_region);
-        r = &e->region[e->cur_region];
+struct region *block_reserve(struct engine *e, uint32_t code_bytes, bool copy)
+{
+    unsigned *cur = copy ? &e->cur_copy_region : &e->cur_region;
+
+    if (!has_room(e, &e->region[*cur], code_bytes)) {
+        if (copy)
+            *cur = *cur + 1 < REGION_COUNT ? *cur + 1 : REGION_COUNT - COPY_REGIONS;
+        else
+            *cur = (*cur + 1) % (REGION_COUNT - COPY_REGIONS);
+        region_evict(e, *cur);
     }
-    return r;
+    return &e->region[*cur];
 }
 
 uint32_t block_insert(struct engine *e, struct region *r, const struct block *key, const struct host_code *hc)
@@ -235,7 +251,7 @@ uint32_t block_insert(struct engine *e, struct region *r, const struct block *ke
     r->n_faults += hc->n_faults;
 
     k->first_move = n * e->moves_per_region + r->n_moves;
-    k->movable = !hc->fixed && k->page[1] == NONE && e->moves_per_region - r->n_moves >= hc->n_moves;
+    k->movable = !hc->fixed && k->page[1] == NONE;
     k->n_moves = k->movable ? hc->n_moves : 0;
     memcpy(&e->move[k->first_move], hc->move, k->n_moves * sizeof(hc->move[0]));
     r->n_moves += k->n_moves;

@@ -26,8 +26,8 @@ static uint32_t leaf_count(const struct engine_config *c) { return 2048 + 96 * c
 static uint32_t blocks_per_region(uint32_t code_bytes) { return code_bytes / REGION_COUNT / 128 + 16; }
 static uint32_t exits_per_region(uint32_t code_bytes) { return code_bytes / REGION_COUNT / 40 + 2 * HOST_MAX_EXITS; }
 static uint32_t faults_per_region(uint32_t code_bytes) { return code_bytes / REGION_COUNT / 20 + 2 * HOST_MAX_FAULTS; }
-/* And words to change in copies: blocks for which none are left are not copied. */
-static uint32_t moves_per_region(uint32_t code_bytes) { return code_bytes / REGION_COUNT / 24 + 2 * HOST_MAX_MOVES; }
+/* And words to change in copies. */
+static uint32_t moves_per_region(uint32_t code_bytes) { return code_bytes / REGION_COUNT / 12 + 2 * HOST_MAX_MOVES; }
 
 static uint32_t hash_size(uint32_t code_bytes)
 {

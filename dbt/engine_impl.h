@@ -19,7 +19,8 @@
 #define PAGE_SIZE 4096u
 
 /* --- blocks --- */
-#define REGION_COUNT 16
+#define REGION_COUNT 32
+#define COPY_REGIONS 4 /* the last ones: for copies of blocks, see copy.c */
 
 struct block {
     uint32_t pc, flags;       /* key, with pa */
@@ -101,6 +102,7 @@ struct view {
     bool giant; /* shows part of a 1 GiB block */
     uint32_t entries; /* non-zero entries of leaves, and sections */
     uint64_t last_use;
+    uint32_t copied; /* bytes of code that copies made for it have, up to UINT32_MAX */
     uint64_t l1_used[L1_COUNT / 64];
     uint32_t l1[L1_COUNT];
     uint32_t section_next[L1_COUNT]; /* list of writable sections over a MiB of RAM: view << 12 | index */
@@ -163,7 +165,7 @@ struct engine {
     uint32_t code_bytes;
     struct host_trampolines tramp;
     struct region region[REGION_COUNT];
-    unsigned cur_region;
+    unsigned cur_region, cur_copy_region;
     uint32_t blocks_per_region, exits_per_region, faults_per_region, moves_per_region;
     struct block *block;
     uint32_t *chunk_block; /* by CODE_CHUNK of the cache: the block that its first byte belongs to, of those a region has filled */
@@ -247,8 +249,8 @@ static inline uint32_t page_of(const struct engine *e, uint64_t pa)
 /* block.c */
 void blocks_init(struct engine *e);
 uint32_t block_find(struct engine *e, uint32_t pa, uint32_t pc, uint32_t flags, uint32_t page1);
-/* Room for a block in the current region, evicting the next one if need be. */
-struct region *block_reserve(struct engine *e, uint32_t code_bytes);
+/* Room for a block in the current region, or the current one for copies, evicting the next if need be. */
+struct region *block_reserve(struct engine *e, uint32_t code_bytes, bool copy);
 uint32_t block_insert(struct engine *e, struct region *r, const struct block *key, const struct host_code *hc);
 void block_kill(struct engine *e, uint32_t b);
 void block_kill_page(struct engine *e, uint32_t page);

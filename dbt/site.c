@@ -67,7 +67,8 @@ bool site_outdates(struct engine *e, uint32_t b)
 
     if (LIKELY(k->site_gen >= e->page[k->page[0]].site_gen))
         return false;
-    for (uint32_t pa = k->pa; pa < k->pa + k->size; pa += 2) {
+    for (uint32_t n = k->first_fault; n < k->first_fault + k->n_faults; n++) {
+        uint32_t pa = fault_site(e, b, &e->fault[n]);
         const struct access_site *s = slot(e, pa);
         if (s->pa == pa && s->gen > k->site_gen)
             return true;

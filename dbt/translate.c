@@ -68,7 +68,7 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
     if (e->page[page_of(e, pa)].flags & RP_CODE) /* a write anywhere in the page drops the block */
         in.before = va % PAGE_SIZE;
     for (;;) {
-        r = block_reserve(e, BLOCK_CODE_MAX);
+        r = block_reserve(e, BLOCK_CODE_MAX, false);
         opts.first_exit_id = (uint32_t)(r - e->region) * e->exits_per_region + r->n_exits;
         guest_translate(e->v, &in, ir);
         if (ir->size > room && page1_pa)

@@ -241,7 +241,7 @@ void view_drop(struct engine *e, unsigned n)
     }
     view_flush_code(e, w);
     soft_clear(w);
-    w->entries = 0;
+    w->entries = w->copied = 0;
     w->owned = w->stale = w->large = w->used = false;
     set_giant(e, n, false);
     e->v->stats->view_recycles++;

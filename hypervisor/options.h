@@ -51,7 +51,7 @@ struct options {
 #define CODE_CACHE_MIN       (2ull << 20)
 #define CODE_CACHE_MAX       (1024ull << 20)
 #define VIEWS_DEFAULT        192u
-#define SOFT_AFTER_DEFAULT   8u
+#define SOFT_AFTER_DEFAULT   4u
 
 enum options_result {
     OPTIONS_RUN,  /* go on */

@@ -413,7 +413,7 @@ static uint32_t fake_block(struct engine *e, uint32_t page)
 
     page_make_code(e, page);
     page_announce_code(e, page);
-    return block_insert(e, block_reserve(e, 64), &key, &hc);
+    return block_insert(e, block_reserve(e, 64, false), &key, &hc);
 }
 
 /* What a device writes to kills the blocks of that page and no others, also where the engine does not write-protect. */
