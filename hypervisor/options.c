@@ -415,7 +415,7 @@ static const struct option_desc table[] = {
     {"code-cache", ARG_VALUE, set_code_cache, "SIZE", "room for translated code [64M]", 0},
     {"views", ARG_VALUE, set_views, "N", "guest address spaces kept mapped, 2 to 1024 [192]", 0},
     {"fault-around", ARG_VALUE, set_fault_around, "N", "pages mapped at a page fault, a power of two up to 64 [16]", 0},
-    {"soft-after", ARG_VALUE, set_soft_after, "N", "page faults after which an instruction uses the software TLB; 0: never [8]", 0},
+    {"soft-after", ARG_VALUE, set_soft_after, "N", "page faults after which an instruction uses the software TLB; 0: never [4]", 0},
     {"help", ARG_NONE, set_help, "", "print this", 0},
     {"h", ARG_NONE, set_help, NULL, NULL, 0},
     {"version", ARG_NONE, set_version, "", "print the version", 0},
