@@ -121,7 +121,6 @@ static void scan(struct be *be)
     const struct ir_block *b = be->b;
 
     be->n_guest = 0;
-    be->run.cold = NULL;
     for (unsigned l = 0; l < IR_MAX_LABELS; l++)
         be->label_pos[l] = (uint16_t)b->n;
     for (uint32_t k = 0; k < b->n; k++) {
@@ -132,8 +131,6 @@ static void scan(struct be *be)
             be->label_pos[i->imm] = (uint16_t)k;
     }
     ir_flags_live_after(b, be->live);
-    values_init(be);
-    constants_forget_all(be);
 }
 
 static void prologue(struct be *be)
@@ -157,45 +154,28 @@ static uint32_t loop_length(const struct ir_block *b)
     return n;
 }
 
-/*
- * How many instructions at the beginning of a loop are a trap under a condition on CPU state, that floating point is off, and need not be
- * repeated because nothing in the loop changes that state?
- */
-static uint32_t entry_check(const struct be *be, uint32_t loop)
-{
-    const struct ir_insn *i = be->b->insn;
-
-    if (counting(be) || loop < 6 || i[0].op != IR_OP_INSN || i[1].op != IR_OP_LDE || i[2].op != IR_OP_BRNZ || i[2].a != i[1].d ||
-        i[3].op != IR_OP_CALL || !(i[3].mem & IR_CALL_NORETURN) || i[4].op != IR_OP_LABEL || i[4].imm != i[2].imm)
-        return 0;
-    for (uint32_t k = 5; k < loop; k++)
-        if ((i[k].op == IR_OP_CALL && i[k].mem) || (i[k].op == IR_OP_STE && i[k].imm <= i[1].imm && i[1].imm < i[k].imm + i[k].mem))
-            return 0;
-    return 5;
-}
-
-static void compile(struct be *be)
+/* The whole block; `again`: the second time, without what is spared there. Nothing is in registers or EFLAGS but what is pinned. */
+static void lower_block(struct be *be, bool again)
 {
     const struct ir_block *b = be->b;
-    uint32_t loop = loop_length(b), once = entry_check(be, loop);
 
-    scan(be);
+    values_init(be);
+    constants_forget_all(be);
+    be->run.cold = NULL;
     be->reachable = true;
+    be->state_fused = false;
+    be->skip_to = be->n_executed = 0;
+    be->pc = b->pc;
+    be->restart = 0;
     be->flags = (struct flag_state){.mem = IR_NZCV};
-    x86_vcache_pin(&be->e.vcache, be->b, loop);
-    x86_vcache_enter_loop(&be->e);
-    be->out->loop_head = x86_offset(&be->e);
-    prologue(be);
     for (uint32_t k = 0; k < b->n && !be->failed && !be->retry_long && !be->e.overflow; k++) {
         const struct ir_insn *i = &b->insn[k];
         uint8_t after = be->live[k];
-        if (once && k == once)
-            be->out->loop_head = x86_offset(&be->e);
         be->index = k;
         be->need_after = after & ~ir_flags_defined(i);
         be->need = be->need_after | ir_flags_read(i);
         bool wanted = be->reachable || i->op == IR_OP_LABEL || i->op == IR_OP_INSN;
-        if (wanted && k >= be->skip_to && i->op < IR_OP_COUNT && !is_dead(i)) {
+        if (wanted && k >= be->skip_to && i->op < IR_OP_COUNT && !is_dead(i) && !(again && be->spared[k])) {
             struct ir_insn folded = *i;
             x86_vcache_before(&be->e, i);
             if (constants_apply(be, &folded)) {
@@ -207,6 +187,24 @@ static void compile(struct be *be)
     }
     if (be->reachable) /* the front end left out the last exit */
         be->failed = true;
+}
+
+static void compile(struct be *be)
+{
+    uint32_t loop = loop_length(be->b);
+
+    scan(be);
+    x86_vcache_pin(&be->e.vcache, be->b, loop);
+    x86_vcache_enter_loop(&be->e);
+    be->out->loop_head = x86_offset(&be->e);
+    prologue(be);
+    bool twice = be->may_peel && loop_find_spared(be, loop);
+    lower_block(be, false);
+    if (twice) {
+        x86_vcache_at_head(&be->e.vcache);
+        be->out->loop_head = x86_offset(&be->e);
+        lower_block(be, true);
+    }
     if (!be->failed && !be->retry_long) {
         cold_emit_all(be);
         dirty_emit_sets(be);
@@ -216,8 +214,7 @@ static void compile(struct be *be)
 static void begin(struct be *be, uint8_t *rw, uint32_t cap)
 {
     x86_emitter_init(&be->e, rw, cap);
-    be->failed = be->retry_long = be->state_fused = false;
-    be->skip_to = 0;
+    be->failed = be->retry_long = false;
     be->n_branches = be->n_cold = be->n_copies = be->n_sets = be->n_executed = 0;
     be->pc = be->b->pc;
     be->restart = 0;
@@ -237,9 +234,16 @@ int host_compile(const struct ir_block *b, const struct host_trampolines *t, uin
     be.opts = opts;
     be.out = out;
     be.long_jumps = false;
+    be.may_peel = true;
     begin(&be, rw, cap);
     compile(&be);
     if (be.retry_long) {
+        be.long_jumps = true;
+        begin(&be, rw, cap);
+        compile(&be);
+    }
+    if (be.failed) { /* perhaps there was not room enough for two copies */
+        be.may_peel = false;
         be.long_jumps = true;
         begin(&be, rw, cap);
         compile(&be);

@@ -106,6 +106,8 @@ struct be {
     bool failed;     /* a limit was hit */
     bool long_jumps; /* no short local branches: second try */
     bool retry_long; /* a short local branch did not fit */
+    bool may_peel;   /* a loop may be written twice: loop.c */
+    bool spared[IR_MAX_INSNS]; /* instructions left out of the second copy */
 
     uint32_t index;   /* of the IR instruction at hand */
     uint32_t skip_to; /* instructions before this one have been dealt with */
@@ -312,6 +314,9 @@ void soft_emit(struct be *be, const struct cold *c);  /* code of a COLD_SOFT */
 void move_note(struct be *be, uint32_t at, enum host_move_kind kind);
 /* reg = c */
 void constant_load(struct be *be, unsigned reg, struct constant c);
+
+/* loop.c: find the checks that need not be made again in the loop, the first `loop` instructions (be->spared). False: none. */
+bool loop_find_spared(struct be *be, uint32_t loop);
 
 /* Record that the host instruction at the current position may fault on a guest access. */
 void fault_point(struct be *be);

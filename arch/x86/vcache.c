@@ -351,6 +351,14 @@ void x86_vcache_enter_loop(struct x86_emitter *e)
     e->vcache.dirty = e->vcache.carried;
 }
 
+void x86_vcache_at_head(struct x86_vcache *c)
+{
+    memset(c->bytes, 0, sizeof(c->bytes));
+    memcpy(c->bytes, c->pin_bytes, c->n_pins);
+    memcpy(c->off, c->pin_off, c->n_pins * sizeof(c->off[0]));
+    c->dirty = c->carried;
+}
+
 void x86_vcache_close_loop(struct x86_emitter *e)
 {
     load_pins(e);

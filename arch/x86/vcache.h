@@ -54,6 +54,8 @@ void x86_vcache_meet(struct x86_vcache *c, const struct x86_vcache *other);
 void x86_vcache_pin(struct x86_vcache *c, const struct ir_block *b, uint32_t n);
 /* At the loop's head: pinned registers are loaded, and dirty as at the jump back. */
 void x86_vcache_enter_loop(struct x86_emitter *e);
+/* Nothing else is in the registers then. */
+void x86_vcache_at_head(struct x86_vcache *c);
 /* Before the jump back: load the pinned registers that are stale, write back what is dirty only here. */
 void x86_vcache_close_loop(struct x86_emitter *e);
 /* State [off, off + bytes) is going to change in memory, whatever it was. */

@@ -25,13 +25,37 @@ static void loop_access(struct gen *g)
         i->imm2 = STATE_OFF + 16 * below(5);
 }
 
+/* Of r1 - r3, which in most blocks are multiples of four and stay so, or of what is computed from one. */
 static void loop_align(struct gen *g)
 {
-    struct ir_insn *i = add(g, IR_OP_ALIGN);
+    uint16_t a = (uint16_t)(1 + below(3));
+    struct ir_insn *i;
 
-    i->a = 0;
-    i->imm = one_in(4) ? below(4) : 0;
-    i->imm2 = one_in(5) ? 1 : 0;
+    if (one_in(3)) {
+        i = add(g, one_in(3) ? IR_OP_SUB : IR_OP_ADD);
+        i->d = 4;
+        i->a = a;
+        i->b = 5;
+        i->shamt = (uint8_t)(one_in(8) ? below(2) : 2 + below(2));
+        a = 4;
+    }
+    i = add(g, IR_OP_ALIGN);
+    i->a = a;
+    i->imm = one_in(12) ? below(4) : 4 * below(4);
+    i->imm2 = one_in(8) ? 1 : 3;
+}
+
+static void loop_pointer(struct gen *g)
+{
+    struct ir_insn *i = add(g, one_in(3) ? IR_OP_SUB : IR_OP_ADD);
+
+    i->d = (uint16_t)(1 + below(3));
+    i->a = one_in(4) ? (uint16_t)(1 + below(3)) : i->d;
+    i->imm = one_in(10) ? below(4) : 4 * below(5);
+    if (one_in(20)) {
+        i->op = IR_OP_MOV;
+        i->a = IR_NONE;
+    }
 }
 
 static void loop_side_exit(struct gen *g)
@@ -74,9 +98,13 @@ static void loop_vop(struct gen *g)
 
 static void loop_step(struct gen *g)
 {
-    unsigned what = below(16);
+    unsigned what = below(20);
 
-    if (what < 7)
+    if (what >= 18)
+        loop_align(g);
+    else if (what >= 16)
+        loop_pointer(g);
+    else if (what < 7)
         loop_vop(g);
     else if (what < 11)
         loop_access(g);
@@ -91,7 +119,7 @@ static void loop_step(struct gen *g)
         i->imm = STATE_OFF + 4 * below(one_in(4) ? 28 : 20);
         i->mem = 4;
         if (i->op == IR_OP_LDE)
-            i->d = (uint16_t)(1 + below(12));
+            i->d = (uint16_t)(1 + (one_in(8) ? 0 : 5) + below(7));
         else
             i->a = (uint16_t)(1 + below(12));
     }
@@ -111,8 +139,12 @@ static void random_loop(struct ir_block *b)
         add(&g, IR_OP_INSN)->imm = pc += 4;
         b->n_guest++;
         if (branches && one_in(3)) {
-            struct ir_insn *i = add(&g, IR_OP_BRZ);
-            i->a = (uint16_t)(1 + below(8));
+            struct ir_insn *i = add(&g, IR_OP_AND);
+            uint16_t odd = i->d = ir_temp(b); /* in some rounds only */
+            i->a = 0;
+            i->imm = 1 + below(3);
+            i = add(&g, IR_OP_BRZ);
+            i->a = one_in(2) ? odd : (uint16_t)(1 + below(8));
             i->imm = label = ir_label(b);
         }
         for (unsigned k = 1 + below(2); k > 0; k--)
