@@ -94,7 +94,7 @@ def preamble(data):
 
 def events(data):
     """Events a row's operation costs, where operations are counted."""
-    wanted = ("window faults", "pages mapped", "view switches", "views synchronised", "TLB maintenance operations", "requests to CPL 0", "device reads", "device writes")
+    wanted = ("window faults", "pages mapped", "software TLB misses", "view switches", "views synchronised", "TLB maintenance operations", "requests to CPL 0", "device reads", "device writes")
     lines = []
     for w in data["workloads"]:
         if not w["operations"]:
