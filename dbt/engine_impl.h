@@ -146,6 +146,13 @@ struct fault_count {
     uint32_t pa, faults;
 };
 
+/* How often the software TLB has missed in an address space since the space was made, or invalidated as a whole. */
+#define SOFT_SPACES 256
+struct soft_space {
+    uint64_t ttbr0;
+    uint16_t asid, misses;
+};
+
 #define VIEW_CACHE_SIZE 512
 #define VIEW_WORDS      16u  /* bitmaps of views: 1024 at most */
 #define GROUP_SIZE      16u  /* l1 entries of a supersection, the largest thing that one address names, but for 1 GiB blocks (view.giant) */
@@ -211,6 +218,7 @@ struct engine {
     uint32_t n_sites;
     uint32_t site_gen; /* counts changes */
     struct fault_count fault_count[FAULT_COUNT_SLOTS]; /* by hash, in groups of FAULT_COUNT_WAYS */
+    struct soft_space soft_space[SOFT_SPACES]; /* by hash; newcomers take the place */
     uint32_t soft_gen; /* software TLBs of views with another are not to be used */
     bool no_premap;    /* the instruction of the guest's last data abort makes no use of mappings */
 
@@ -344,6 +352,7 @@ void soft_clear(struct view *w);
 /* Enter the page of va, which t allows to be read and, with `write`, to be written, for the current view. */
 void soft_fill(struct engine *e, uint32_t va, const struct guest_translation *t, bool write);
 void soft_forget(struct view *w, uint32_t va);        /* TLB maintenance for va */
+void soft_renew(struct engine *e, int asid);          /* TLB maintenance for an address space, or all with asid < 0 */
 void soft_drop_page(struct engine *e, uint32_t page); /* the RAM page is about to hold code */
 
 /* fault.c */

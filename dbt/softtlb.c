@@ -14,14 +14,17 @@
  * an entry are in engine.group_views for it. Pages that come to hold code lose their entries for writing: all tables are emptied then
  * (engine.soft_gen), since nobody knows which have one.
  *
- * Lookups are paid for by misses, each of which stands for a fault: it allows HITS_PER_MISS more of them. An instruction that uses up what
- * is there makes many accesses to few pages, and is better off with mappings: it is translated back.
+ * Lookups are paid for by faults they save, each of which allows HITS_PER_FAULT more of them: aborts of the guest, and misses while the
+ * address space is young. Of one that has had YOUNG_MISSES everything would be mapped: then a miss is a loss. An instruction that uses up
+ * what is there is better off with mappings and translated back.
  */
 #include <dbt/engine_impl.h>
 
-#define HITS_PER_MISS 512
-#define HITS_MAX      (64 * HITS_PER_MISS)
-#define NEAR_END_HITS 32 /* what a lookup near the end of a page costs, which is left to soft_miss() */
+#define HITS_PER_FAULT 512
+#define HITS_MAX       (64 * HITS_PER_FAULT)
+#define YOUNG_MISSES   512
+#define MISS_HITS      64 /* what a miss costs, in lookups that hit */
+#define NEAR_END_HITS  32 /* the same of a lookup near the end of a page, which is left to soft_miss() */
 
 void soft_clear(struct view *w)
 {
@@ -91,11 +94,32 @@ void soft_fill(struct engine *e, uint32_t va, const struct guest_translation *t,
     }
 }
 
-/* A lookup has saved a fault. */
-static void count_miss(struct vcpu *v)
+static void fault_saved(struct vcpu *v)
 {
-    v->stats->soft_misses++;
-    v->soft_hits = v->soft_hits < HITS_MAX - HITS_PER_MISS ? v->soft_hits + HITS_PER_MISS : HITS_MAX;
+    v->soft_hits = v->soft_hits < HITS_MAX - HITS_PER_FAULT ? v->soft_hits + HITS_PER_FAULT : HITS_MAX;
+}
+
+void soft_renew(struct engine *e, int asid)
+{
+    for (unsigned i = 0; i < SOFT_SPACES; i++)
+        if (asid < 0 || e->soft_space[i].asid == asid)
+            e->soft_space[i].misses = 0;
+}
+
+static void count_miss(struct engine *e)
+{
+    const struct guest_regime *r = &cur_view(e)->regime;
+    struct soft_space *s = &e->soft_space[((uint32_t)(r->ttbr0 >> 7) ^ r->asid) % SOFT_SPACES];
+
+    e->v->stats->soft_misses++;
+    if (s->ttbr0 != r->ttbr0 || s->asid != r->asid)
+        *s = (struct soft_space){.ttbr0 = r->ttbr0, .asid = r->asid};
+    if (s->misses < YOUNG_MISSES) {
+        s->misses++;
+        fault_saved(e->v);
+    } else {
+        e->v->soft_hits -= MISS_HITS;
+    }
 }
 
 static void serve(struct engine *e, struct host_fault_ctx *ctx)
@@ -116,7 +140,7 @@ static void serve(struct engine *e, struct host_fault_ctx *ctx)
     }
     int code = guest_walk(v, &cur_view(e)->regime, va, &t);
     if (code != 0 || !(t.rights & (p->write ? GUEST_RIGHT_W : GUEST_RIGHT_R))) {
-        count_miss(v);
+        fault_saved(v);
         host_restore_state(v, ctx, p);
         v->stats->guest_aborts++;
         e->no_premap = true;
@@ -136,7 +160,7 @@ static void serve(struct engine *e, struct host_fault_ctx *ctx)
     if ((p->write ? s->write : s->read) == ALIGN_DOWN(va, PAGE_SIZE)) {
         v->soft_hits -= NEAR_END_HITS;
     } else {
-        count_miss(v);
+        count_miss(e);
         soft_fill(e, va, &t, p->write);
     }
     v->soft_host = s->host + va % PAGE_SIZE;

@@ -134,6 +134,7 @@ void view_sync(struct engine *e, unsigned n)
 static void make_stale(struct engine *e, int asid)
 {
     e->v->stats->tlb_ops++;
+    soft_renew(e, asid);
     for (unsigned n = 0; n < e->n_views; n++) {
         struct view *w = &e->view[n];
         if (w->soft_used && (asid < 0 || w->regime.asid == asid))
