@@ -448,9 +448,104 @@ static void device_writes(void **state)
     free_engine(s);
 }
 
+/* --- instructions that fault --- */
+
+#define SITE_PAGE 80u
+#define SITE_OFF  8u /* of the access in the host code, and of the instruction behind the block's first */
+
+/* A block of two instructions, of which the second accesses memory. */
+static uint32_t access_block(struct engine *e, uint32_t pc, uint32_t offset)
+{
+    struct host_code hc = {.size = 16, .n_faults = 1, .fault = {{.code_off = SITE_OFF, .pc = pc + SITE_OFF, .bytes = 4}}};
+    struct block key = {.pc = pc, .pa = (uint32_t)page_pa(SITE_PAGE) + offset, .size = 12, .page = {SITE_PAGE, NONE}};
+
+    return block_insert(e, block_reserve(e, 64, false), &key, &hc);
+}
+
+/* After so many faults an instruction is to go through the software TLB, and no block that was made before may be used or copied. */
+static void faults_make_sites(void **state)
+{
+    struct vm_shared *s;
+    struct engine *e = make_engine(&s);
+
+    (void)state;
+    e->cfg.soft_after = 3;
+    uint32_t a = access_block(e, 0x10000, 0), copy = access_block(e, 0x50000, 0), other = access_block(e, 0x10100, 0x100);
+    uint32_t site = fault_site(e, a, &e->fault[e->block[a].first_fault]), cold[FAULT_COUNT_SLOTS];
+    assert_int_equal(site, page_pa(SITE_PAGE) + SITE_OFF);
+    for (unsigned k = 0; k < ARRAY_LEN(cold); k++) /* once each, more than can be counted: they do not hide the one that comes again */
+        assert_false(site_faulted(e, (uint32_t)page_pa(90) + 4 * k, a));
+    unsigned faults = 1;
+    while (!site_faulted(e, site, a))
+        faults++;
+    assert_in_range(faults, 3, 5);
+    assert_int_equal(site_kind(e, site), ACCESS_SOFT);
+    assert_true(site_outdates(e, a));
+    assert_true(site_outdates(e, copy));
+    assert_false(site_outdates(e, other));
+    uint32_t anew = access_block(e, 0x10000, 0);
+    assert_false(site_outdates(e, anew));
+    assert_false(site_faulted(e, site, anew)); /* it cannot be made to look the page up, or it would have been */
+    assert_true(site_faulted(e, site, copy));
+
+    site_return(e, site);
+    assert_int_equal(site_kind(e, site), ACCESS_PLAIN);
+    assert_true(site_outdates(e, anew));
+    for (faults = 1; !site_faulted(e, site, a); faults++)
+        assert_true(faults < 100);
+    assert_int_equal(faults, 3 * 8);
+    e->cfg.soft_after = 0;
+    site_return(e, site);
+    for (faults = 0; faults < 1000; faults++)
+        assert_false(site_faulted(e, site, a));
+    free_engine(s);
+}
+
+/* `rounds` times an access to each of `pages` pages by one instruction; after each round, perhaps, the address space is a new one. */
+static bool stays_soft(unsigned pages, unsigned rounds, bool renew)
+{
+    struct vm_shared *s;
+    struct engine *e = make_engine(&s);
+
+    s->ram_va = RAM_VA;
+    m.dacr = 1;
+    for (unsigned vpn = 0; vpn < pages; vpn++)
+        m.table[0][vpn] = (struct pte){.valid = true, .page = 100 + vpn, .rights = 7, .ng = 1};
+    engine_regime_changed(e->v);
+    uint32_t b = access_block(e, 0x10000, 0), site = (uint32_t)page_pa(SITE_PAGE) + SITE_OFF;
+    site_set(e, site, ACCESS_SOFT);
+    for (unsigned n = 0; n < rounds * pages && site_kind(e, site) == ACCESS_SOFT; n++) {
+        uint32_t va = n % pages << 12;
+        if (renew && n % pages == 0)
+            engine_tlb_asid(e->v, 0);
+        if (--e->v->soft_hits >= 0 && e->v->soft_tlb[soft_tlb_index(va)].read == va)
+            continue;
+        struct host_fault_ctx ctx = {.rip = e->code_rx + e->block[b].code + SITE_OFF};
+        e->v->soft_va = va;
+        e->v->soft_miss(e, &ctx);
+        if (e->v->soft_hits != 64 * 512) /* not given back */
+            assert_int_equal(e->v->soft_host, (uintptr_t)ram_ptr(s, page_pa(100 + n % pages), PAGE_SIZE));
+    }
+    bool soft = site_kind(e, site) == ACCESS_SOFT;
+    assert_int_equal(s->stats.soft_returned, !soft);
+    free_engine(s);
+    return soft;
+}
+
+/* Lookups are for address spaces that come and go; to go round more pages than the table has, or few pages often, is better done in the window. */
+static void lookups_have_to_pay(void **state)
+{
+    (void)state;
+    assert_true(stays_soft(200, 500, true));
+    assert_false(stays_soft(200, 500, false));
+    assert_false(stays_soft(2, 20000, false));
+    assert_true(stays_soft(100, 10, false));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(random_guests), cmocka_unit_test(global_view_is_shared), cmocka_unit_test(soft_entries_do_not_own),
+                                       cmocka_unit_test(faults_make_sites), cmocka_unit_test(lookups_have_to_pay),
                                        cmocka_unit_test(device_writes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
