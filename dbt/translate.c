@@ -14,6 +14,9 @@ struct site_query {
 static enum guest_access_kind access_kind(void *arg, uint32_t pc)
 {
     const struct site_query *q = arg;
+
+    if (q->e->page[page_of(q->e, q->pa)].site_gen == 0) /* nothing is known of the page */
+        return ACCESS_PLAIN;
     return site_kind(q->e, q->pa + pc - q->pc);
 }
 
