@@ -99,6 +99,24 @@ static struct fault_count *count(struct engine *e, uint32_t pa)
     return least;
 }
 
+/*
+ * An instruction of block b makes no mappings any more. The next one there that uses the page would fault in its place, and then the one after
+ * it: they all go together, and those that find few new pages are given back.
+ */
+static void take_others_along(struct engine *e, uint32_t b)
+{
+    const struct block *k = &e->block[b];
+
+    for (uint32_t n = k->first_fault; n < k->first_fault + k->n_faults; n++) {
+        uint32_t pa = fault_site(e, b, &e->fault[n]);
+        const struct access_site *s = slot(e, pa);
+        if (s->pa != pa) {
+            site_set(e, pa, ACCESS_SOFT);
+            e->v->stats->soft_sites++;
+        }
+    }
+}
+
 bool site_faulted(struct engine *e, uint32_t pa, uint32_t b)
 {
     const struct access_site *s = slot(e, pa);
@@ -114,6 +132,7 @@ bool site_faulted(struct engine *e, uint32_t pa, uint32_t b)
     *c = (struct fault_count){0};
     site_set(e, pa, ACCESS_SOFT);
     e->v->stats->soft_sites++;
+    take_others_along(e, b);
     return true;
 }
 

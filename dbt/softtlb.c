@@ -21,7 +21,7 @@
 #include <dbt/engine_impl.h>
 
 #define HITS_PER_FAULT 512
-#define HITS_MAX       (64 * HITS_PER_FAULT)
+#define HITS_MAX       (16 * HITS_PER_FAULT)
 #define YOUNG_MISSES   512
 #define MISS_HITS      64 /* what a miss costs, in lookups that hit */
 #define NEAR_END_HITS  32 /* the same of a lookup near the end of a page, which is left to soft_miss() */
