@@ -49,6 +49,8 @@ void dirty_emit_sets(struct be *be)
         struct host_fault_point *f = &be->out->fault[k];
         if (f->vectors && !at[f->vectors]) {
             const struct x86_vcache_set *s = &be->set[f->vectors - 1];
+            while (x86_offset(e) % _Alignof(struct x86_vcache_set)) /* blocks begin at multiples of 16 */
+                x86_nop(e, 1);
             if (x86_offset(e) > UINT16_MAX)
                 be->failed = true;
             at[f->vectors] = (uint16_t)x86_offset(e);
