@@ -25,8 +25,10 @@
 #define CTX_RIP    128
 #define CTX_RFLAGS 136
 #define CTX_ADDR   144
+#define CTX_VECTOR 160
 #define CTX_SIZE   176
-#define CTX_XMM    272 /* so far below it */
+
+#define XMM_SIZE 272 /* below it: the registers, MXCSR, and what keeps the stack aligned */
 
 /* The processor's frame at the top of the trap stack; the error code is below where there is one. */
 #define TRAP_TOP    (VM_TRAP_STACK + VM_PAGE)
@@ -140,7 +142,8 @@ page_fault_entry:
     mov TRAP_CS, %edx
     mov %rsp, %rdi
     mov %rsp, %rbx
-    sub $CTX_XMM, %rsp
+    sub $XMM_SIZE, %rsp
+    mov %rsp, CTX_VECTOR(%rdi)
     .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
     movaps %xmm\n, 16 * \n(%rsp)
     .endr

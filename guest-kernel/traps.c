@@ -6,7 +6,8 @@
 
 /* Offsets that traps.S uses. */
 _Static_assert(offsetof(struct host_fault_ctx, rip) == 128 && offsetof(struct host_fault_ctx, rflags) == 136 &&
-                   offsetof(struct host_fault_ctx, fault_addr) == 144 && sizeof(struct host_fault_ctx) == 176,
+                   offsetof(struct host_fault_ctx, fault_addr) == 144 && offsetof(struct host_fault_ctx, vector) == 160 &&
+                   sizeof(struct host_fault_ctx) == 176,
                "traps.S");
 
 #define PF_WRITE    BIT(1)
@@ -105,7 +106,6 @@ void page_fault(struct host_fault_ctx *ctx, uint32_t error, uint32_t cs)
     boot->page_faults++;
     ctx->is_write = is_write;
     ctx->pad = 0;
-    ctx->vector = (const uint8_t *)ctx - 272; /* CTX_XMM */
     if ((cs & 3) != 3 || (error & (PF_RESERVED | PF_FETCH)) || ctx->fault_addr < VM_WINDOW_BASE)
         die(VECTOR_PF, ctx->rip, ctx->gpr[4], ctx->fault_addr, error, cs);
 
