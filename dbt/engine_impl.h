@@ -132,7 +132,8 @@ struct remap {
  * Guest instructions, by physical address, whose accesses are translated in a special way. `returns` counts how often the software TLB did not
  * pay; faults of instructions that are not here are counted in fault_count[].
  */
-#define SITE_COUNT        16384
+#define SITE_BITS         14
+#define SITE_COUNT        (1u << SITE_BITS)
 #define FAULT_COUNT_SLOTS 1024
 #define FAULT_COUNT_WAYS  4
 struct access_site {

@@ -11,7 +11,7 @@
 
 static uint32_t hash(uint32_t pa)
 {
-    return (pa >> 1) * 0x9e3779b1u >> 18;
+    return (pa >> 1) * 0x9e3779b1u >> (32 - SITE_BITS);
 }
 
 static struct access_site *slot(struct engine *e, uint32_t pa)
