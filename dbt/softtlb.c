@@ -26,17 +26,22 @@
 #define MISS_HITS      64 /* what a miss costs, in lookups that hit */
 #define NEAR_END_HITS  32 /* the same of a lookup near the end of a page, which is left to soft_miss() */
 
+static inline void match_nothing(struct view *w, uint32_t i)
+{
+    w->soft_tlb[i].read = w->soft_tlb[i].write = soft_tlb_none(i);
+}
+
 void soft_clear(struct view *w)
 {
     for (uint32_t i = 0; i < SOFT_TLB_SIZE; i++)
-        w->soft_tlb[i].read = w->soft_tlb[i].write = soft_tlb_none(i);
+        match_nothing(w, i);
     memset(w->soft_large, 0, sizeof(w->soft_large));
     w->soft_used = w->soft_ng = false;
 }
 
 static void clear_entry(struct view *w, uint32_t i)
 {
-    w->soft_tlb[i].read = w->soft_tlb[i].write = soft_tlb_none(i);
+    match_nothing(w, i);
     w->soft_large[i / 64] &= ~(1ull << i % 64);
 }
 
