@@ -148,10 +148,11 @@ struct fault_count {
 };
 
 /* How often the software TLB has missed in an address space since the space was made, or invalidated as a whole. */
-#define SOFT_SPACES 256
+#define SOFT_SPACES 256 /* as many as there are ASIDs */
 struct soft_space {
     uint64_t ttbr0;
-    uint16_t asid, misses;
+    uint32_t misses;
+    uint32_t gen; /* engine.soft_space_gen when they were counted */
 };
 
 #define VIEW_CACHE_SIZE 512
@@ -219,7 +220,8 @@ struct engine {
     uint32_t n_sites;
     uint32_t site_gen; /* counts changes */
     struct fault_count fault_count[FAULT_COUNT_SLOTS]; /* by hash, in groups of FAULT_COUNT_WAYS */
-    struct soft_space soft_space[SOFT_SPACES]; /* by hash; newcomers take the place */
+    struct soft_space soft_space[SOFT_SPACES]; /* by ASID; newcomers take the place */
+    uint32_t soft_space_gen; /* counts invalidations of all address spaces */
     uint32_t soft_gen; /* software TLBs of views with another are not to be used */
     bool no_premap;    /* the instruction of the guest's last data abort makes no use of mappings */
 

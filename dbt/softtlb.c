@@ -106,19 +106,20 @@ static void fault_saved(struct vcpu *v)
 
 void soft_renew(struct engine *e, int asid)
 {
-    for (unsigned i = 0; i < SOFT_SPACES; i++)
-        if (asid < 0 || e->soft_space[i].asid == asid)
-            e->soft_space[i].misses = 0;
+    if (asid < 0)
+        e->soft_space_gen++;
+    else
+        e->soft_space[asid % SOFT_SPACES].misses = 0;
 }
 
 static void count_miss(struct engine *e)
 {
     const struct guest_regime *r = &cur_view(e)->regime;
-    struct soft_space *s = &e->soft_space[((uint32_t)(r->ttbr0 >> 7) ^ r->asid) % SOFT_SPACES];
+    struct soft_space *s = &e->soft_space[r->asid % SOFT_SPACES];
 
     e->v->stats->soft_misses++;
-    if (s->ttbr0 != r->ttbr0 || s->asid != r->asid)
-        *s = (struct soft_space){.ttbr0 = r->ttbr0, .asid = r->asid};
+    if (s->ttbr0 != r->ttbr0 || s->gen != e->soft_space_gen)
+        *s = (struct soft_space){.ttbr0 = r->ttbr0, .gen = e->soft_space_gen};
     if (s->misses < YOUNG_MISSES) {
         s->misses++;
         fault_saved(e->v);
