@@ -100,6 +100,9 @@ struct view {
     bool stale; /* TLB maintenance happened: re-walk before use */
     bool large; /* an entry has, or has had, VE_LARGE */
     bool giant; /* shows part of a 1 GiB block */
+    bool soft_used; /* soft_tlb has something ... */
+    bool soft_ng;   /* ... that belongs to regime.ttbr0/asid */
+    uint32_t soft_gen; /* engine.soft_gen when it was last emptied */
     uint32_t entries; /* non-zero entries of leaves, and sections */
     uint64_t last_use;
     uint32_t copied; /* bytes of code that copies made for it have, up to UINT32_MAX */
@@ -109,9 +112,6 @@ struct view {
     uint64_t itlb[ITLB_SIZE];
     struct soft_tlb_entry soft_tlb[SOFT_TLB_SIZE];
     uint64_t soft_large[SOFT_TLB_SIZE / 64]; /* bit i: entry i came from something larger than a page */
-    bool soft_used;                          /* soft_tlb has something ... */
-    bool soft_ng;                            /* ... that belongs to regime.ttbr0/asid */
-    uint32_t soft_gen;                       /* engine.soft_gen when it was last emptied */
 };
 
 /*
