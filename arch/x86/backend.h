@@ -301,11 +301,7 @@ struct cold *lookup_begin(struct be *be, const struct ir_insn *i, struct x86_mem
 void lookup_end(struct be *be, const struct ir_insn *i, struct cold *c, unsigned reg);
 /* Instead of the two: at the fault point just made is an access that cannot look for its page. */
 void lookup_none(struct be *be, const struct ir_insn *i);
-/*
- * Behind the last word of a run: the cold code has done the same as the code between, but it has put nothing into scratch registers. So
- * what these have come to hold is forgotten: globals are in memory, temporaries have been in their slots since the run began.
- */
-void lookup_run_end(struct be *be);
+void lookup_run_end(struct be *be); /* behind each word of a run: behind the last one it ends */
 extern const uint8_t x86_soft_reg[SOFT_REGS]; /* that lookups of the software TLB exist for */
 void alias_emit(struct be *be, const struct cold *c); /* code of a COLD_ALIAS */
 void soft_emit(struct be *be, const struct cold *c);  /* code of a COLD_SOFT */
