@@ -316,6 +316,8 @@ bool loop_find_spared(struct be *be, uint32_t loop);
 
 /* Record that the host instruction at the current position may fault on a guest access. */
 void fault_point(struct be *be);
+/* An instruction with the guest address m has been emitted. */
+void address_moves(struct be *be, struct x86_mem m);
 
 /* A number for the set: 1 and up, 0 for the empty one. */
 uint16_t dirty_number(struct be *be, const struct x86_vcache_set *s);

@@ -242,8 +242,7 @@ static void emit_address(struct be *be, const struct cold *c, unsigned reg)
 
     m.guest = 0;
     x86_lea(&be->e, 4, reg, m);
-    if (m.wide)
-        move_note(be, be->e.wide_at, HOST_MOVE_PC);
+    address_moves(be, m);
 }
 
 static void jump_to(struct be *be, uint32_t offset)

@@ -44,10 +44,9 @@ static struct x86_mem guest_mem(struct be *be, const struct ir_insn *i)
     return m;
 }
 
-/* An instruction with guest_mem(i) has been emitted. */
-static void address_moves(struct be *be, const struct ir_insn *i)
+void address_moves(struct be *be, struct x86_mem m)
 {
-    if (i->moves)
+    if (m.wide)
         move_note(be, be->e.wide_at, HOST_MOVE_PC);
 }
 
@@ -160,7 +159,7 @@ static void slow_call(struct be *be, const struct ir_insn *i, uint16_t value, ir
             constant_load(be, r, (struct constant){i->imm, i->moves});
         } else {
             x86_lea(&be->e, 4, r, m);
-            address_moves(be, i);
+            address_moves(be, m);
         }
         call_args_opnd(be, (struct opnd){.is_reg = true, .reg = (uint8_t)r}, value);
     }
@@ -184,7 +183,7 @@ void lower_ld(struct be *be, const struct ir_insn *i)
     struct cold *c = lookup_begin(be, i, m);
     fault_point(be);
     access_load(e, i, r, m);
-    address_moves(be, i);
+    address_moves(be, m);
     lookup_end(be, i, c, r);
     def_end(be, i->d, r);
     lookup_run_end(be);
@@ -201,7 +200,7 @@ void lower_st(struct be *be, const struct ir_insn *i)
         struct cold *c = lookup_begin(be, i, m);
         fault_point(be);
         x86_mov_mi(&be->e, access_size(i), m, (int32_t)constant);
-        address_moves(be, i);
+        address_moves(be, m);
         if (c) {
             c->lookup.has_value = true;
             c->lookup.value = constant;
@@ -213,7 +212,7 @@ void lower_st(struct be *be, const struct ir_insn *i)
     struct cold *c = lookup_begin(be, i, m);
     fault_point(be);
     access_store(&be->e, i, r, m);
-    address_moves(be, i);
+    address_moves(be, m);
     lookup_end(be, i, c, r);
     lookup_run_end(be);
 }
@@ -237,7 +236,7 @@ void lower_ldv(struct be *be, const struct ir_insn *i)
     if (!be->failed)
         be->out->fault[be->out->n_faults - 1].vectors = dirty;
     access_vector_load(&be->e, access_size(i), x, m);
-    address_moves(be, i);
+    address_moves(be, m);
     lookup_end(be, i, c, x);
     x86_vcache_written(&be->e, x);
 }
@@ -253,7 +252,7 @@ void lower_stv(struct be *be, const struct ir_insn *i)
     struct cold *c = lookup_begin(be, i, m);
     fault_point(be);
     access_vector_store(&be->e, access_size(i), m, x);
-    address_moves(be, i);
+    address_moves(be, m);
     lookup_end(be, i, c, x);
 }
 
