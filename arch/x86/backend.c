@@ -198,9 +198,9 @@ static void compile(struct be *be)
     x86_vcache_enter_loop(&be->e);
     be->out->loop_head = x86_offset(&be->e);
     prologue(be);
-    bool twice = be->may_peel && loop_find_spared(be, loop);
+    be->peel = be->peel && loop_find_spared(be, loop);
     lower_block(be, false);
-    if (twice) {
+    if (be->peel) {
         x86_vcache_at_head(&be->e.vcache);
         be->out->loop_head = x86_offset(&be->e);
         lower_block(be, true);
@@ -234,7 +234,7 @@ int host_compile(const struct ir_block *b, const struct host_trampolines *t, uin
     be.opts = opts;
     be.out = out;
     be.long_jumps = false;
-    be.may_peel = true;
+    be.peel = true;
     begin(&be, rw, cap);
     compile(&be);
     if (be.retry_long) {
@@ -242,8 +242,8 @@ int host_compile(const struct ir_block *b, const struct host_trampolines *t, uin
         begin(&be, rw, cap);
         compile(&be);
     }
-    if (be.failed) { /* perhaps there was not room enough for two copies */
-        be.may_peel = false;
+    if (be.failed && be.peel) { /* perhaps there was not room enough for two copies */
+        be.peel = false;
         be.long_jumps = true;
         begin(&be, rw, cap);
         compile(&be);

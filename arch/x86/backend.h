@@ -106,7 +106,7 @@ struct be {
     bool failed;     /* a limit was hit */
     bool long_jumps; /* no short local branches: second try */
     bool retry_long; /* a short local branch did not fit */
-    bool may_peel;   /* a loop may be written twice: loop.c */
+    bool peel;       /* a loop is written twice, if that spares something: loop.c */
     bool spared[IR_MAX_INSNS]; /* instructions left out of the second copy */
 
     uint32_t index;   /* of the IR instruction at hand */
