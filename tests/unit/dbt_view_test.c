@@ -512,8 +512,12 @@ static void faults_make_sites(void **state)
     free_engine(s);
 }
 
-/* `rounds` times an access to each of `pages` pages by one instruction; after each round, perhaps, the address space is a new one. */
-static bool stays_soft(unsigned pages, unsigned rounds, bool renew)
+static void renew_space(struct engine *e) { engine_tlb_asid(e->v, 0); }
+static void renew_other(struct engine *e) { engine_tlb_asid(e->v, 1); }
+static void renew_all(struct engine *e) { engine_tlb_all(e->v); }
+
+/* `rounds` times an access to each of `pages` pages by one instruction; before each round, perhaps, address spaces become new ones. */
+static bool stays_soft(unsigned pages, unsigned rounds, void (*renew)(struct engine *e))
 {
     struct vm_shared *s;
     struct engine *e = make_engine(&s);
@@ -528,7 +532,7 @@ static bool stays_soft(unsigned pages, unsigned rounds, bool renew)
     for (unsigned n = 0; n < rounds * pages && site_kind(e, site) == ACCESS_SOFT; n++) {
         uint32_t va = n % pages << 12;
         if (renew && n % pages == 0)
-            engine_tlb_asid(e->v, 0);
+            renew(e);
         if (--e->v->soft_hits >= 0 && e->v->soft_tlb[soft_tlb_index(va)].read == va)
             continue;
         struct host_fault_ctx ctx = {.rip = e->code_rx + e->block[b].code + SITE_OFF};
@@ -547,10 +551,12 @@ static bool stays_soft(unsigned pages, unsigned rounds, bool renew)
 static void lookups_have_to_pay(void **state)
 {
     (void)state;
-    assert_true(stays_soft(200, 500, true));
-    assert_false(stays_soft(200, 500, false));
-    assert_false(stays_soft(2, 20000, false));
-    assert_true(stays_soft(100, 10, false));
+    assert_true(stays_soft(200, 500, renew_space));
+    assert_true(stays_soft(200, 500, renew_all));
+    assert_false(stays_soft(200, 500, renew_other));
+    assert_false(stays_soft(200, 500, NULL));
+    assert_false(stays_soft(2, 20000, NULL));
+    assert_true(stays_soft(100, 10, NULL));
 }
 
 int main(void)
