@@ -137,9 +137,11 @@ static void make_stale(struct engine *e, int asid)
     soft_renew(e, asid);
     for (unsigned n = 0; n < e->n_views; n++) {
         struct view *w = &e->view[n];
+        if (!w->used)
+            continue;
         if (w->soft_used && (asid < 0 || w->regime.asid == asid))
             soft_clear(w);
-        if (w->used && w->entries && (asid < 0 || (w->owned && w->regime.asid == asid)))
+        if (w->entries && (asid < 0 || (w->owned && w->regime.asid == asid)))
             w->stale = true;
     }
     if (cur_view(e)->stale)
