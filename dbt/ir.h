@@ -83,7 +83,7 @@ enum ir_op {
     /* flags */
     IR_OP_GETF,  /* d = NZCV << 28 */
     IR_OP_SETF,  /* flags in fset from bits 31..28 of flex(b) */
-    IR_OP_LDF,   /* all four flags from four bytes n z c v (each 0 or 1) at vcpu offset imm; fset = NZCV */
+    IR_OP_LDF,   /* all four flags from a word in the form of vcpu.flags at vcpu offset imm; fset = NZCV */
 
     /* CPU state (byte offset imm from struct vcpu; mem = size 1, 2 or 4, zero-extended) */
     IR_OP_LDE, /* d = state[imm] */

@@ -94,14 +94,22 @@ struct host_constants {
     uint64_t smallest_double; /* positive normal number */
     uint32_t smallest_single;
     uint32_t pad;
-    uint32_t compared[72]; /* by what LAHF gives after a floating-point comparison: n z c v as four bytes */
+    uint32_t compared[72]; /* by what LAHF gives after a floating-point comparison: what flags_pack() gives */
 };
+
+/*
+ * Guest flags in memory, as they are stored fastest: V and C are bytes (0 or 1), N and Z are where LAHF and a store of AX one byte lower put
+ * them. The other bits mean nothing.
+ *   bit 31: N  30: Z  15-8: C  7-0: V
+ * These two convert from and to N Z C V in bits 31 to 28.
+ */
+static inline uint32_t flags_pack(uint32_t nzcv) { return (nzcv & 3u << 30) | (nzcv & 1u << 29) >> 21 | (nzcv & 1u << 28) >> 28; }
+static inline uint32_t flags_unpack(uint32_t flags) { return (flags & 3u << 30) | (flags & 1u << 8) << 21 | (flags & 1u) << 28; }
 
 struct host_fault_ctx;
 
 struct vcpu {
-    /* Guest flags, each 0 or 1, when they are not in EFLAGS. Order fixed: read as one 32-bit word in places. */
-    uint8_t nf, zf, cf, vf;     /* 0 */
+    uint32_t flags;             /* 0: guest flags when they are not in EFLAGS: see flags_pack() */
     uint32_t poll;              /* 4: non-zero asks translated code to come back; written by other threads */
     uint32_t pc;                /* 8: guest pc, bit 0 = alternate instruction set (Thumb) */
     uint32_t restart;           /* 12: guest-specific word that goes with pc (ARM: ITSTATE) */

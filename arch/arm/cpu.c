@@ -53,8 +53,8 @@ uint32_t arm_cpsr_read(const struct arm_cpu *c)
     const struct vcpu *v = &c->v;
     uint32_t it = v->restart;
 
-    return (uint32_t)v->nf << 31 | (uint32_t)v->zf << 30 | (uint32_t)v->cf << 29 | (uint32_t)v->vf << 28 | (uint32_t)c->q << 27 | (it & 3) << 25 |
-           ge_read(c) << 16 | (it >> 2 & 0x3f) << 10 | (uint32_t)c->big << 9 | (uint32_t)c->mask << 6 | (v->pc & 1) << 5 | c->mode;
+    return flags_unpack(v->flags) | (uint32_t)c->q << 27 | (it & 3) << 25 | ge_read(c) << 16 | (it >> 2 & 0x3f) << 10 |
+           (uint32_t)c->big << 9 | (uint32_t)c->mask << 6 | (v->pc & 1) << 5 | c->mode;
 }
 
 static void switch_bank(struct arm_cpu *c, unsigned mode)
@@ -81,14 +81,7 @@ void arm_cpsr_write(struct arm_cpu *c, uint32_t value, uint32_t mask)
     struct vcpu *v = &c->v;
     bool was_user = c->mode == ARM_USR;
 
-    if (mask & CPSR_N)
-        v->nf = value >> 31 & 1;
-    if (mask & CPSR_Z)
-        v->zf = value >> 30 & 1;
-    if (mask & CPSR_C)
-        v->cf = value >> 29 & 1;
-    if (mask & CPSR_V)
-        v->vf = value >> 28 & 1;
+    v->flags = flags_pack((flags_unpack(v->flags) & ~mask) | (value & mask));
     if (mask & CPSR_Q)
         c->q = value >> 27 & 1;
     if (mask & CPSR_GE)
@@ -116,7 +109,10 @@ bool arm_interrupt_due(const struct arm_cpu *c)
     return (!(c->mask & 2) && arm_gic_irq_line(&c->gic)) || (!(c->mask & 1) && arm_gic_fiq_line(&c->gic));
 }
 
-uint32_t arm_spsr_read(const struct arm_cpu *c) { return c->bank_spsr[arm_bank_of(c->mode)]; }
+uint32_t arm_spsr_read(const struct arm_cpu *c)
+{
+    return c->bank_spsr[arm_bank_of(c->mode)];
+}
 
 void arm_spsr_write(struct arm_cpu *c, uint32_t value, uint32_t mask)
 {

@@ -1,7 +1,7 @@
 /*
  * cpu.h: state of one ARMv7-A (Cortex-A15) processor.
  *
- * r0-r14 of the current mode are vcpu.gpr[]; the pc is vcpu.pc (bit 0 = T), ITSTATE is vcpu.restart, NZCV are vcpu.nf/zf/cf/vf.
+ * r0-r14 of the current mode are vcpu.gpr[]; the pc is vcpu.pc (bit 0 = T), ITSTATE is vcpu.restart, NZCV are vcpu.flags.
  * The rest of the CPSR is split below. arm_cpsr_read()/arm_cpsr_write() assemble and take apart.
  */
 #ifndef ARM_CPU_H
@@ -76,7 +76,7 @@ struct arm_cpu {
 
     /* VFP and Advanced SIMD: D0-D31 little-endian, S0..S31 and Q0..Q15 overlay them */
     uint64_t d[32] __attribute__((aligned(16)));
-    uint8_t fp_n, fp_z, fp_c, fp_v; /* FPSCR.NZCV, each 0 or 1, read as four bytes by IR_OP_LDF */
+    uint32_t fp_flags; /* FPSCR.NZCV in flags_pack()'s form, for IR_OP_LDF */
     uint32_t fpscr;   /* without NZCV; cumulative bits OR-ed with MXCSR's on reading */
     uint32_t fpexc;
     uint8_t fp_usable[2]; /* [privileged]: CPACR grants access and FPEXC.EN; kept by arm_fp_usable_update() */

@@ -130,8 +130,8 @@ void tr_v_compare(struct arm_translator *t, const struct arm_insn *i)
     uint32_t imm = vfp_pack(i->row->arg | (quiet ? VFP_CMP_E : 0) | (dbl ? VFP_DOUBLE : 0), d, 0, m);
 
     fp_check(t);
-    op_or_helper(t, quiet ? IR_VOP_FCMPE : IR_VOP_FCMP, dbl ? 8 : 4, ARM_OFF(fp_n), fp_off_of(dbl, d), zero ? IR_NONE : fp_off_of(dbl, m),
-                 arm_vfp_compare, imm);
+    op_or_helper(t, quiet ? IR_VOP_FCMPE : IR_VOP_FCMP, dbl ? 8 : 4, ARM_OFF(fp_flags), fp_off_of(dbl, d),
+                 zero ? IR_NONE : fp_off_of(dbl, m), arm_vfp_compare, imm);
 }
 
 /* z is the source: 1 = double to single. */
@@ -206,7 +206,7 @@ void tr_v_vmrs(struct arm_translator *t, const struct arm_insn *i)
         fp_check(t);
         if (rt == 15) {
             struct ir_insn *x = tr_emit(t, IR_OP_LDF);
-            x->imm = ARM_OFF(fp_n);
+            x->imm = ARM_OFF(fp_flags);
             x->fset = IR_NZCV;
         } else {
             tr_call(t, arm_vfp_fpscr_read, (uint16_t)rt, IR_NONE, IR_NONE, 0, 0, 0);

@@ -26,17 +26,14 @@ uint32_t arm_fpscr_read(struct arm_cpu *c)
     /* MXCSR's denormal-operand bit is no ARM exception: IDC belongs to flush-to-zero, which is done in integers. */
     f |= (x & MXCSR_IE ? FPSCR_IOC : 0) | (x & MXCSR_ZE ? FPSCR_DZC : 0) | (x & MXCSR_OE ? FPSCR_OFC : 0) | (x & MXCSR_UE ? FPSCR_UFC : 0) |
          (x & MXCSR_PE ? FPSCR_IXC : 0);
-    return f | (uint32_t)c->fp_n << 31 | (uint32_t)c->fp_z << 30 | (uint32_t)c->fp_c << 29 | (uint32_t)c->fp_v << 28;
+    return f | flags_unpack(c->fp_flags);
 }
 
 void arm_fpscr_write(struct arm_cpu *c, uint32_t value)
 {
     static const uint16_t rounding[4] = {[FP_RN] = 0, [FP_RP] = 0x4000, [FP_RM] = 0x2000, [FP_RZ] = 0x6000};
 
-    c->fp_n = value >> 31;
-    c->fp_z = value >> 30 & 1;
-    c->fp_c = value >> 29 & 1;
-    c->fp_v = value >> 28 & 1;
+    c->fp_flags = flags_pack(value);
     c->fpscr = value & FPSCR_STORED;
     c->mxcsr = MXCSR_MASKS | rounding[value >> 22 & 3] | (value & FPSCR_FZ ? MXCSR_FTZ | MXCSR_DAZ : 0);
     __builtin_ia32_ldmxcsr(c->mxcsr);
@@ -162,10 +159,7 @@ uint32_t arm_vfp_compare(void *cpu, uint32_t a UNUSED, uint32_t b UNUSED, uint32
     enum fp_fmt f = fmt_of(imm);
     unsigned r = fp_compare(&e, f, get(c, f, vfp_d(imm)), imm & VFP_CMP_ZERO ? 0 : get(c, f, vfp_m(imm)), imm & VFP_CMP_E);
 
-    c->fp_n = r >> 3;
-    c->fp_z = r >> 2 & 1;
-    c->fp_c = r >> 1 & 1;
-    c->fp_v = r & 1;
+    c->fp_flags = flags_pack(r << 28);
     c->fpscr |= e.exc;
     return 0;
 }

@@ -310,7 +310,7 @@ void lower_carry(struct be *be, const struct ir_insn *i)
 static void carry_of_imm(struct be *be, const struct ir_insn *i)
 {
     if (i->b == IR_NONE && (i->fset & IR_C)) {
-        x86_mov_mi(&be->e, 1, x86_state(VCPU_OFF(cf)), (int32_t)(i->imm >> 31));
+        x86_mov_mi(&be->e, 1, x86_state(FLAGS_C), (int32_t)(i->imm >> 31));
         flags_set_mem(be, IR_C);
     }
 }
@@ -530,7 +530,7 @@ static void move_shifted(struct be *be, const struct ir_insn *i)
     } else {
         shift_const_carry(be, r, i);
         if (fset & IR_C) {
-            x86_setcc_m(e, X86_B, x86_state(VCPU_OFF(cf)));
+            x86_setcc_m(e, X86_B, x86_state(FLAGS_C));
             flags_set_mem(be, IR_C);
         }
         if (fset & IR_NZ) {

@@ -70,6 +70,7 @@ struct cold {
     uint8_t kind;
     uint8_t save; /* flags to save first */
     bool carry_inverted;
+    uint8_t park; /* for flags_emit_save() */
     uint8_t reg, reg2;
     uint8_t reason;    /* enum vcpu_exit */
     uint16_t exit;     /* index of the host_exit, or NO_EXIT */
@@ -193,11 +194,19 @@ bool constants_apply(struct be *be, struct ir_insn *i);
 void constants_note_results(struct be *be, const struct ir_insn *i);
 
 /* --- flags.c ------------------------------------------------------------------------------------------------------ */
+/* Bytes of vcpu.flags */
+#define FLAGS_V  (VCPU_OFF(flags))
+#define FLAGS_C  (VCPU_OFF(flags) + 1)
+#define FLAGS_NZ (VCPU_OFF(flags) + 3) /* bits 7 and 6 */
+
 bool flags_wanted(const struct be *be);        /* EFLAGS holds something still needed: prefer forms that keep it */
 void flags_forget(struct be *be);              /* EFLAGS hold nothing any more */
 void flags_clobber(struct be *be);             /* about to change EFLAGS: save needed flags, forget the rest */
 void flags_save(struct be *be, uint8_t which); /* make those valid in memory (they stay valid in EFLAGS) */
-void flags_emit_save(struct x86_emitter *e, uint8_t which, bool carry_inverted);
+/* `save`, and with one of N and Z the other too where that does no harm: both are stored at once. live: what must be right afterwards. */
+uint8_t flags_with_both_nz(const struct flag_state *f, uint8_t save, uint8_t live);
+/* park: where rax is kept meanwhile; X86_NOREG: nowhere, it is free; X86_RAX: on the stack. */
+void flags_emit_save(struct x86_emitter *e, uint8_t which, bool carry_inverted, unsigned park);
 void flags_set(struct be *be, uint8_t which, bool carry_inverted); /* after an instruction: EFLAGS now has these, fresh */
 void flags_set_mem(struct be *be, uint8_t which);                  /* memory now has these, fresh */
 void flags_carry_in(struct be *be, bool inverted);                 /* CF = C, or !C when inverted */

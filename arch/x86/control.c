@@ -58,7 +58,7 @@ static bool around_raise(struct be *be, uint32_t label, enum x86_cc cc)
         end->imm != label)
         return false;
     struct cold *c = cold_new(be, COLD_RAISE, x86_jcc(&be->e, (enum x86_cc)(cc ^ 1)));
-    c->save = be->flags.ef & ~be->flags.mem;
+    c->save = flags_with_both_nz(&be->flags, be->flags.ef & ~be->flags.mem, IR_NZCV);
     c->carry_inverted = be->flags.carry_inverted;
     c->fn = call->fn;
     c->target = call->imm;
@@ -138,7 +138,8 @@ static void merge_path(struct merge *m, const struct flag_state *f, const uint16
             m->scratch[r] = IR_NONE;
 }
 
-static void bind_branch(struct be *be, const struct branch *br, uint8_t missing)
+/* `missing` of the flags `live` at the label are not in EFLAGS there; rax: it holds something there. */
+static void bind_branch(struct be *be, const struct branch *br, uint8_t missing, uint8_t live, bool rax)
 {
     uint8_t save = missing & br->state.flags.ef & ~br->state.flags.mem;
 
@@ -156,7 +157,8 @@ static void bind_branch(struct be *be, const struct branch *br, uint8_t missing)
         return;
     }
     struct cold *c = cold_new(be, COLD_FLAGS_JUMP, br->patch);
-    c->save = save;
+    c->save = flags_with_both_nz(&br->state.flags, save, live);
+    c->park = rax ? X86_RAX : X86_NOREG;
     c->carry_inverted = br->state.flags.carry_inverted;
     c->back = x86_offset(&be->e);
 }
@@ -190,6 +192,9 @@ void lower_label(struct be *be, const struct ir_insn *i)
     if (m.mixed)
         m.ef &= ~IR_C;
     uint8_t missing = live & ~(m.ef | m.mem);
+    bool rax = m.scratch[X86_RAX] != IR_NONE;
+    if (rax) /* saving flags must leave it alone */
+        be->locked |= 1u << X86_RAX;
     if (be->reachable)
         flags_save(be, missing);
     for (uint32_t k = 0; k < be->n_branches;) {
@@ -197,7 +202,7 @@ void lower_label(struct be *be, const struct ir_insn *i)
             k++;
             continue;
         }
-        bind_branch(be, &be->branch[k], missing);
+        bind_branch(be, &be->branch[k], missing, live, rax);
         be->branch[k] = be->branch[--be->n_branches];
     }
     be->flags = (struct flag_state){.ef = m.ef,

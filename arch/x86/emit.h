@@ -103,6 +103,7 @@ void x86_movbe_mr(struct x86_emitter *e, unsigned size, struct x86_mem m, unsign
 void x86_cmov_rr(struct x86_emitter *e, enum x86_cc cc, unsigned size, unsigned d, unsigned s);
 void x86_cmov_rm(struct x86_emitter *e, enum x86_cc cc, unsigned size, unsigned d, struct x86_mem m);
 void x86_setcc_r(struct x86_emitter *e, enum x86_cc cc, unsigned d);
+void x86_setcc_ah(struct x86_emitter *e, enum x86_cc cc);
 void x86_setcc_m(struct x86_emitter *e, enum x86_cc cc, struct x86_mem m);
 
 void x86_sh_ri(struct x86_emitter *e, enum x86_sh op, unsigned size, unsigned d, unsigned count);

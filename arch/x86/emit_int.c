@@ -258,6 +258,10 @@ void x86_setcc_r(struct x86_emitter *e, enum x86_cc cc, unsigned d)
 {
     R(e, OPC(0, 1, 0x90 | cc) | OPC_BYTE_RM, 0, d);
 }
+void x86_setcc_ah(struct x86_emitter *e, enum x86_cc cc)
+{
+    R(e, OPC(0, 1, 0x90 | cc), 0, 4);
+}
 void x86_setcc_m(struct x86_emitter *e, enum x86_cc cc, struct x86_mem m)
 {
     M(e, OPC(0, 1, 0x90 | cc), 0, m);

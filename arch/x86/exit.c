@@ -19,6 +19,7 @@ struct cold *cold_new(struct be *be, enum cold_kind kind, uint32_t patch)
     struct cold *c = &be->cold[be->n_cold++];
     *c = (struct cold){
         .kind = (uint8_t)kind, .exit = NO_EXIT, .patch = {patch}, .pc = be->pc, .restart = be->restart, .executed = be->n_executed};
+    c->park = X86_NOREG;
     c->dirty = dirty_now(be);
     return c;
 }
@@ -199,7 +200,7 @@ void lower_exit(struct be *be, const struct ir_insn *i)
 static void conditional_exit(struct be *be, enum x86_cc cc, uint32_t target)
 {
     struct x86_emitter *e = &be->e;
-    uint8_t save = be->b->exit_live[be->index] & be->flags.ef & ~be->flags.mem;
+    uint8_t live = be->b->exit_live[be->index], save = flags_with_both_nz(&be->flags, live & be->flags.ef & ~be->flags.mem, live);
     bool poll = needs_poll(be, target, be->pc);
     bool give_back = counting(be) && be->n_executed < be->n_guest;
 
@@ -207,7 +208,7 @@ static void conditional_exit(struct be *be, enum x86_cc cc, uint32_t target)
         if (poll) { /* in line: loops go this way */
             uint32_t over = be->long_jumps ? x86_jcc(e, (enum x86_cc)(cc ^ 1)) : x86_jcc8(e, (enum x86_cc)(cc ^ 1));
             struct x86_vcache copies = e->vcache;
-            flags_emit_save(e, save, be->flags.carry_inverted);
+            flags_emit_save(e, save, be->flags.carry_inverted, X86_NOREG);
             emit_direct_exit(be, target, be->pc, true);
             e->vcache = copies; /* of the path that has not jumped */
             if (be->long_jumps)
@@ -424,7 +425,7 @@ void cold_emit_all(struct be *be)
         for (unsigned p = 0; p < ARRAY_LEN(c->patch); p++)
             if (c->patch[p])
                 x86_patch32_here(&be->e, c->patch[p]);
-        flags_emit_save(&be->e, c->save, c->carry_inverted);
+        flags_emit_save(&be->e, c->save, c->carry_inverted, c->park);
         switch ((enum cold_kind)c->kind) {
         case COLD_STUB:
         case COLD_STUB_IND:

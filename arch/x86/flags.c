@@ -46,24 +46,90 @@ bool flags_wanted(const struct be *be)
     return (be->need & be->flags.ef) || ((be->flags.condition || be->flags.float_compare) && condition_ahead(be));
 }
 
-void flags_emit_save(struct x86_emitter *e, uint8_t which, bool carry_inverted)
+uint8_t flags_with_both_nz(const struct flag_state *f, uint8_t save, uint8_t live)
 {
-    if (which & IR_N)
-        x86_setcc_m(e, X86_S, x86_state(VCPU_OFF(nf)));
-    if (which & IR_Z)
-        x86_setcc_m(e, X86_E, x86_state(VCPU_OFF(zf)));
-    if (which & IR_C)
-        x86_setcc_m(e, carry_inverted ? X86_AE : X86_B, x86_state(VCPU_OFF(cf)));
-    if (which & IR_V)
-        x86_setcc_m(e, X86_O, x86_state(VCPU_OFF(vf)));
+    uint8_t other = (save & IR_NZ) ? IR_NZ & ~save : 0;
+
+    return other & live & f->mem & ~f->ef ? save : save | other;
+}
+
+/* N or Z alone: the byte's other one stays. For operations that define one of them only, which no guest instruction does. */
+static void save_one_of_nz(struct x86_emitter *e, enum x86_cc cc, int32_t bit)
+{
+    struct x86_mem nz = x86_state(FLAGS_NZ);
+
+    x86_pushfq(e);
+    x86_alu_mi(e, X86_AND, 1, nz, (int8_t)~bit);
+    x86_popfq(e);
+    uint32_t over = x86_jcc8(e, (enum x86_cc)(cc ^ 1));
+    x86_pushfq(e);
+    x86_alu_mi(e, X86_OR, 1, nz, (int8_t)bit);
+    x86_popfq(e);
+    x86_patch8_here(e, over);
+}
+
+/*
+ * One byte at a time, flags would cost a store each, of which hosts do hardly more than one in a cycle. LAHF's byte has N and Z; it is in
+ * AH, which cannot be stored alone with r15 as the base.
+ */
+void flags_emit_save(struct x86_emitter *e, uint8_t which, bool carry_inverted, unsigned park)
+{
+    enum x86_cc carry = carry_inverted ? X86_AE : X86_B;
+    bool both_cv = (which & (IR_C | IR_V)) == (IR_C | IR_V);
+
+    if ((which & IR_NZ) == IR_NZ) {
+        if (park == X86_RAX)
+            x86_push_r(e, X86_RAX);
+        else if (park != X86_NOREG)
+            x86_mov_rr(e, 8, park, X86_RAX);
+        x86_lahf(e);
+        x86_mov_mr(e, 2, x86_state(FLAGS_NZ - 1), X86_RAX);
+    } else {
+        if (which & IR_N)
+            save_one_of_nz(e, X86_S, 0x80);
+        if (which & IR_Z)
+            save_one_of_nz(e, X86_E, 0x40);
+        both_cv &= park == X86_NOREG;
+    }
+    if (both_cv) {
+        x86_setcc_r(e, X86_O, X86_RAX);
+        x86_setcc_ah(e, carry);
+        x86_mov_mr(e, 2, x86_state(FLAGS_V), X86_RAX);
+    } else {
+        if (which & IR_C)
+            x86_setcc_m(e, carry, x86_state(FLAGS_C));
+        if (which & IR_V)
+            x86_setcc_m(e, X86_O, x86_state(FLAGS_V));
+    }
+    if ((which & IR_NZ) == IR_NZ && park == X86_RAX)
+        x86_pop_r(e, X86_RAX);
+    else if ((which & IR_NZ) == IR_NZ && park != X86_NOREG)
+        x86_mov_rr(e, 8, X86_RAX, park);
+}
+
+/* Where rax is to be kept while flags are saved: what the instruction at hand has not locked makes room for good. */
+static unsigned make_room(struct be *be)
+{
+    if (!(be->locked & 1u << X86_RAX)) {
+        scratch_take(be, X86_RAX);
+        scratch_unlock(be, X86_RAX);
+        return X86_NOREG;
+    }
+    for (unsigned r = 0; r < X86_N_SCRATCH; r++)
+        if (!(be->locked & 1u << r) && be->scratch[r] == IR_NONE)
+            return r;
+    return X86_RAX;
 }
 
 void flags_save(struct be *be, uint8_t which)
 {
     uint8_t save = which & be->flags.ef & ~be->flags.mem;
 
-    flags_emit_save(&be->e, save, be->flags.carry_inverted);
-    be->flags.mem |= save;
+    if (!save)
+        return;
+    uint8_t all = flags_with_both_nz(&be->flags, save, which | be->need);
+    flags_emit_save(&be->e, all, be->flags.carry_inverted, (all & IR_NZ) == IR_NZ ? make_room(be) : X86_RAX);
+    be->flags.mem = (be->flags.mem & ~all) | save | (all & be->flags.ef);
 }
 
 void flags_clobber(struct be *be)
@@ -97,9 +163,9 @@ void flags_carry_in(struct be *be, bool inverted)
     }
     flags_clobber(be);
     if (inverted) /* cf - 1 borrows when cf is 0 */
-        x86_alu_mi(&be->e, X86_CMP, 1, x86_state(VCPU_OFF(cf)), 1);
+        x86_alu_mi(&be->e, X86_CMP, 1, x86_state(FLAGS_C), 1);
     else
-        x86_bt_mi(&be->e, X86_BT, 4, x86_state(VCPU_OFF(cf)), 0);
+        x86_bt_mi(&be->e, X86_BT, 4, x86_state(VCPU_OFF(flags)), 8);
     be->flags.ef = IR_C;
     be->flags.carry_inverted = inverted;
 }
@@ -114,44 +180,45 @@ static const struct {
     [IR_GE / 2] = {IR_N | IR_V, X86_GE}, [IR_GT / 2] = {IR_NZ | IR_V, X86_G},
 };
 
-/* Test a condition on the bytes in memory; returns the x86 condition for the even (not negated) one. */
+/* Test a condition on the flags in memory; returns the x86 condition for the even (not negated) one. */
 static enum x86_cc condition_from_memory(struct be *be, unsigned half)
 {
-    static const uint32_t single[] = {
-        [IR_EQ / 2] = VCPU_OFF(zf), [IR_CS / 2] = VCPU_OFF(cf), [IR_MI / 2] = VCPU_OFF(nf), [IR_VS / 2] = VCPU_OFF(vf)};
+    struct x86_emitter *e = &be->e;
+    struct x86_mem nz = x86_state(FLAGS_NZ), c = x86_state(FLAGS_C), v = x86_state(FLAGS_V);
 
     flags_clobber(be);
     switch (half) {
-    case IR_EQ / 2: /* leaves EFLAGS.ZF = Z: good for the conditions that follow */
-        x86_alu_mi(&be->e, X86_CMP, 1, x86_state(VCPU_OFF(zf)), 1);
-        be->flags.ef = IR_Z;
-        return X86_E;
-    case IR_CS / 2: /* likewise CF = !C */
-        x86_alu_mi(&be->e, X86_CMP, 1, x86_state(VCPU_OFF(cf)), 1);
+    case IR_EQ / 2:
+        x86_test_mi(e, 1, nz, 0x40);
+        return X86_NE;
+    case IR_CS / 2: /* leaves EFLAGS.CF = !C: good for the conditions that follow */
+        x86_alu_mi(e, X86_CMP, 1, c, 1);
         be->flags.ef = IR_C;
         be->flags.carry_inverted = true;
         return X86_AE;
     case IR_MI / 2:
+        x86_alu_mi(e, X86_CMP, 1, nz, 0);
+        return X86_S;
     case IR_VS / 2:
-        x86_alu_mi(&be->e, X86_CMP, 1, x86_state(single[half]), 0);
+        x86_alu_mi(e, X86_CMP, 1, v, 0);
         return X86_NE;
     }
     uint8_t locked = be->locked;
     unsigned r = scratch_alloc(be);
-    if (half == IR_HI / 2) { /* C > Z */
-        x86_movzx_rm(&be->e, 1, r, x86_state(VCPU_OFF(cf)));
-        x86_alu_rm(&be->e, X86_CMP, 1, r, x86_state(VCPU_OFF(zf)));
-        be->locked = locked;
-        return X86_A;
-    }
-    x86_movzx_rm(&be->e, 1, r, x86_state(VCPU_OFF(nf)));
-    if (half == IR_GE / 2) {
-        x86_alu_rm(&be->e, X86_CMP, 1, r, x86_state(VCPU_OFF(vf)));
-    } else { /* (N ^ V) | Z */
-        x86_alu_rm(&be->e, X86_XOR, 1, r, x86_state(VCPU_OFF(vf)));
-        x86_alu_rm(&be->e, X86_OR, 1, r, x86_state(VCPU_OFF(zf)));
-    }
     be->locked = locked;
+    if (half == IR_HI / 2) { /* C & !Z */
+        x86_movzx_rm(e, 1, r, nz);
+        x86_not_r(e, 4, r);
+        x86_sh_ri(e, X86_SHR, 4, r, 6);
+        x86_test_mr(e, 1, c, r);
+        return X86_NE;
+    }
+    x86_movzx_rm(e, 1, r, v);
+    x86_sh_ri(e, X86_SHL, 4, r, 7);
+    x86_alu_rm(e, X86_XOR, 1, r, nz); /* bit 7 is N ^ V, bit 6 Z */
+    if (half == IR_GE / 2)
+        return X86_NS;
+    x86_test_ri(e, 1, r, (int8_t)0xc0);
     return X86_E;
 }
 
@@ -180,8 +247,7 @@ enum x86_cc flags_condition(struct be *be, enum ir_cc cc)
 
 /* --- flags as values -------------------------------------------------------------------------------------------------------- */
 
-/* The four bytes n z c v of memory as one word, and back: bits 0, 8, 16, 24 of the word read big-endian are v, c, z, n. */
-#define FLAG_BYTES 0x01010101u
+#define FLAG_BITS (3u << 30 | 1u << 8 | 1u) /* of N Z C V in the word in memory */
 
 void lower_getf(struct be *be, const struct ir_insn *i)
 {
@@ -189,28 +255,60 @@ void lower_getf(struct be *be, const struct ir_insn *i)
 
     flags_save(be, IR_NZCV);
     unsigned r = def_begin(be, i->d), mask = scratch_alloc(be);
-    x86_movbe_rm(e, 4, r, x86_state(VCPU_OFF(nf)));
-    x86_mov_ri(e, mask, FLAG_BYTES);
+    x86_mov_rm(e, 4, r, x86_state(VCPU_OFF(flags)));
+    x86_mov_ri(e, mask, FLAG_BITS);
     x86_pext_rr(e, 4, r, r, mask);
     x86_rorx_rr(e, 4, r, r, 4);
     def_end(be, i->d, r);
 }
 
-static const struct {
-    uint8_t flag, bit;
-    uint16_t off;
-} flag_byte[] = {{IR_N, 31, VCPU_OFF(nf)}, {IR_Z, 30, VCPU_OFF(zf)}, {IR_C, 29, VCPU_OFF(cf)}, {IR_V, 28, VCPU_OFF(vf)}};
-
 static void set_from_imm(struct be *be, uint8_t fset, uint32_t imm)
 {
+    struct x86_emitter *e = &be->e;
+    uint32_t word = flags_pack(imm);
+
     if (fset == IR_NZCV) {
-        uint32_t word = imm >> 31 | (imm >> 30 & 1) << 8 | (imm >> 29 & 1) << 16 | (imm >> 28 & 1) << 24;
-        x86_mov_mi(&be->e, 4, x86_state(VCPU_OFF(nf)), (int32_t)word);
+        x86_mov_mi(e, 4, x86_state(VCPU_OFF(flags)), (int32_t)word);
         return;
     }
-    for (unsigned k = 0; k < ARRAY_LEN(flag_byte); k++)
-        if (fset & flag_byte[k].flag)
-            x86_mov_mi(&be->e, 1, x86_state(flag_byte[k].off), imm >> flag_byte[k].bit & 1);
+    if (fset & IR_C)
+        x86_mov_mi(e, 1, x86_state(FLAGS_C), word >> 8 & 1);
+    if (fset & IR_V)
+        x86_mov_mi(e, 1, x86_state(FLAGS_V), word & 1);
+    if ((fset & IR_NZ) == IR_NZ) {
+        x86_mov_mi(e, 1, x86_state(FLAGS_NZ), (int8_t)(word >> 24));
+    } else if (fset & IR_NZ) {
+        uint8_t bit = fset & IR_N ? 0x80 : 0x40, set = bit & word >> 24;
+        flags_clobber(be);
+        x86_alu_mi(e, set ? X86_OR : X86_AND, 1, x86_state(FLAGS_NZ), (int8_t)(set ? bit : ~bit));
+    }
+}
+
+static void set_from_register(struct be *be, uint8_t fset, unsigned s)
+{
+    static const struct {
+        uint8_t flag, bit;
+        uint32_t off;
+    } byte[] = {{IR_C, 29, FLAGS_C}, {IR_V, 28, FLAGS_V}};
+    struct x86_emitter *e = &be->e;
+
+    flags_clobber(be);
+    for (unsigned k = 0; k < ARRAY_LEN(byte); k++) {
+        if (!(fset & byte[k].flag))
+            continue;
+        x86_bt_ri(e, X86_BT, 4, s, byte[k].bit);
+        x86_setcc_m(e, X86_B, x86_state(byte[k].off));
+    }
+    if (!(fset & IR_NZ))
+        return;
+    unsigned r = scratch_alloc(be);
+    x86_rorx_rr(e, 4, r, s, 24);
+    if ((fset & IR_NZ) != IR_NZ) { /* r = memory ^ ((memory ^ s) & bit) */
+        x86_alu_rm(e, X86_XOR, 1, r, x86_state(FLAGS_NZ));
+        x86_alu_ri(e, X86_AND, 4, r, fset & IR_N ? 0x80 : 0x40);
+        x86_alu_rm(e, X86_XOR, 1, r, x86_state(FLAGS_NZ));
+    }
+    x86_mov_mr(e, 1, x86_state(FLAGS_NZ), r);
 }
 
 void lower_setf(struct be *be, const struct ir_insn *i)
@@ -224,18 +322,11 @@ void lower_setf(struct be *be, const struct ir_insn *i)
     } else if (i->fset == IR_NZCV) {
         unsigned s = flex_reg(be, i, false), r = scratch_alloc(be), mask = scratch_alloc(be);
         x86_rorx_rr(e, 4, r, s, 28);
-        x86_mov_ri(e, mask, FLAG_BYTES);
+        x86_mov_ri(e, mask, FLAG_BITS);
         x86_pdep_rr(e, 4, r, r, mask);
-        x86_movbe_mr(e, 4, x86_state(VCPU_OFF(nf)), r);
+        x86_mov_mr(e, 4, x86_state(VCPU_OFF(flags)), r);
     } else {
-        unsigned s = flex_reg(be, i, false);
-        flags_clobber(be);
-        for (unsigned k = 0; k < ARRAY_LEN(flag_byte); k++) {
-            if (!(i->fset & flag_byte[k].flag))
-                continue;
-            x86_bt_ri(e, X86_BT, 4, s, flag_byte[k].bit);
-            x86_setcc_m(e, X86_B, x86_state(flag_byte[k].off));
-        }
+        set_from_register(be, i->fset, flex_reg(be, i, false));
     }
     flags_set_mem(be, i->fset);
 }
@@ -257,7 +348,7 @@ void lower_ldf(struct be *be, const struct ir_insn *i)
 
     if (!compared)
         x86_mov_rm(&be->e, 4, r, x86_state(i->imm));
-    x86_mov_mr(&be->e, 4, x86_state(VCPU_OFF(nf)), r);
+    x86_mov_mr(&be->e, 4, x86_state(VCPU_OFF(flags)), r);
     flags_forget(be);
     be->flags.mem = IR_NZCV;
     be->flags.float_compare = compared;

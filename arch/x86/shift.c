@@ -108,7 +108,7 @@ unsigned flex_reg(struct be *be, const struct ir_insn *i, bool want_carry)
         r = scratch_alloc(be);
         shift_const_carry(be, r, i);
         if (want_carry) {
-            x86_setcc_m(&be->e, X86_B, x86_state(VCPU_OFF(cf)));
+            x86_setcc_m(&be->e, X86_B, x86_state(FLAGS_C));
             flags_set_mem(be, IR_C);
         }
     } else {
@@ -232,7 +232,7 @@ static void shift_carry(struct be *be, const struct ir_insn *i)
     x86_test_rr(e, 4, X86_RCX, X86_RCX);
     uint32_t zero = x86_jcc8(e, X86_E);
     x86_bt_ri(e, X86_BT, 8, r, carry_bit);
-    x86_setcc_m(e, X86_B, x86_state(VCPU_OFF(cf)));
+    x86_setcc_m(e, X86_B, x86_state(FLAGS_C));
     x86_patch8_here(e, zero);
     if (i->op == IR_OP_LSRR || i->op == IR_OP_ASRR)
         x86_sh_ri(e, i->op == IR_OP_LSRR ? X86_SHR : X86_SAR, 8, r, 1);

@@ -19,10 +19,10 @@ void host_init_vcpu(struct vcpu *v)
         .sign_single = {1u << 31, 1u << 31, 1u << 31, 1u << 31},
         .smallest_double = 1ull << 52,
         .smallest_single = 1u << 23,
-        .compared = {[LAHF_ONE] = 0x00010000,                                  /* greater */
-                     [LAHF_ONE | EFLAGS_CF] = 0x00000001,                      /* less */
-                     [LAHF_ONE | EFLAGS_ZF] = 0x00010100,                      /* equal */
-                     [LAHF_ONE | EFLAGS_ZF | EFLAGS_PF | EFLAGS_CF] = 0x01010000}, /* unordered */
+        .compared = {[LAHF_ONE] = flags_pack(IR_C << 28),                                               /* greater */
+                     [LAHF_ONE | EFLAGS_CF] = flags_pack(IR_N << 28),                                   /* less */
+                     [LAHF_ONE | EFLAGS_ZF] = flags_pack((IR_Z | IR_C) << 28),                          /* equal */
+                     [LAHF_ONE | EFLAGS_ZF | EFLAGS_PF | EFLAGS_CF] = flags_pack((IR_C | IR_V) << 28)}, /* unordered */
     };
 }
 
@@ -66,14 +66,10 @@ void host_restore_state(struct vcpu *v, const struct host_fault_ctx *ctx, const 
     for (unsigned n = 0; n < IR_GLOBALS; n++)
         if (x86_pinned[n] != X86_NOREG)
             v->gpr[n] = (uint32_t)ctx->gpr[x86_pinned[n]];
-    if (p->eflags_mask & IR_N)
-        v->nf = (ctx->rflags & EFLAGS_SF) != 0;
-    if (p->eflags_mask & IR_Z)
-        v->zf = (ctx->rflags & EFLAGS_ZF) != 0;
-    if (p->eflags_mask & IR_C)
-        v->cf = ((ctx->rflags & EFLAGS_CF) != 0) != (p->carry_inverted != 0);
-    if (p->eflags_mask & IR_V)
-        v->vf = (ctx->rflags & EFLAGS_OF) != 0;
+    uint32_t flags = (ctx->rflags & EFLAGS_SF ? IR_N : 0) | (ctx->rflags & EFLAGS_ZF ? IR_Z : 0) |
+                     (((ctx->rflags & EFLAGS_CF) != 0) != p->carry_inverted ? IR_C : 0) | (ctx->rflags & EFLAGS_OF ? IR_V : 0);
+    uint32_t from_eflags = (uint32_t)p->eflags_mask << 28;
+    v->flags = flags_pack((flags_unpack(v->flags) & ~from_eflags) | (flags << 28 & from_eflags));
     if (p->vectors)
         x86_vcache_restore(v, (const void *)(uintptr_t)(ctx->rip - p->code_off + p->vectors), ctx->vector);
     v->pc = p->pc;

@@ -89,12 +89,13 @@ static uint32_t test_flags(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint
     struct vcpu *v = cpu;
     (void)b, (void)imm2;
     clobber_vectors();
-    uint32_t old = v->nf | v->zf << 1 | v->cf << 2 | v->vf << 3;
+    uint32_t old = flags_unpack(v->flags), f = old;
     if (imm & 1)
-        v->cf = a & 1;
+        f = (f & ~(1u << 29)) | (a & 1) << 29;
     if (imm & 2)
-        v->nf = v->vf = a >> 1 & 1;
-    return old;
+        f = (f & 6u << 28) | (a & 2 ? 9u << 28 : 0);
+    v->flags = flags_pack(f);
+    return old >> 28;
 }
 
 static uint32_t test_registers(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2)
@@ -109,7 +110,7 @@ static uint32_t test_registers(void *cpu, uint32_t a, uint32_t b, uint32_t imm, 
 static uint32_t test_raise(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2)
 {
     struct vcpu *v = cpu;
-    uint32_t r = v->gpr[3] + v->pc + v->restart + (v->nf | v->zf << 1 | v->cf << 2 | v->vf << 3) + b;
+    uint32_t r = v->gpr[3] + v->pc + v->restart + (flags_unpack(v->flags) >> 28) + b;
     v->gpr[11] += imm2;
     clobber_vectors();
     if ((a & 7) == imm % 8) {
@@ -124,7 +125,7 @@ static uint32_t test_trap(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint3
 {
     struct vcpu *v = cpu;
 
-    v->gpr[imm % 15] += a + b + imm2 + (v->nf | v->zf << 1 | v->cf << 2 | v->vf << 3);
+    v->gpr[imm % 15] += a + b + imm2 + (flags_unpack(v->flags) >> 28);
     if (!in_reference)
         host_unwind(v);
     v->exit_reason = VCPU_EXIT_RAISED;
@@ -337,7 +338,7 @@ static void random_state(struct gen *g)
         uint16_t t = ir_temp(g->b);
         i->d = t;
         i->a = v;
-        i->imm = 0x01010101;
+        i->imm = 0xffff0101; /* what LDF may find */
         i = add(g, IR_OP_STE);
         i->imm = off;
         i->mem = 4;

@@ -30,6 +30,17 @@ static inline uint32_t ref_ror(uint32_t x, unsigned n)
     return n & 31 ? x >> (n & 31) | x << (32 - (n & 31)) : x;
 }
 
+/* N Z C V in bits 31 to 28 */
+static inline uint32_t ref_flags(const struct ref_state *s)
+{
+    return (uint32_t)s->n << 31 | (uint32_t)s->z << 30 | (uint32_t)s->c << 29 | (uint32_t)s->v << 28;
+}
+
+static inline void ref_set_flags(struct ref_state *s, uint32_t nzcv)
+{
+    s->n = nzcv >> 31, s->z = nzcv >> 30 & 1, s->c = nzcv >> 29 & 1, s->v = nzcv >> 28 & 1;
+}
+
 static inline uint64_t ref_load(const struct ref_state *s, uint64_t va, unsigned size)
 {
     uint64_t v = 0;
@@ -319,7 +330,7 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             ref_def(s, i->d, ref_cc(s, i->cc) ? a : i->b != IR_NONE ? bv : i->imm);
             break;
         case IR_OP_GETF:
-            ref_def(s, i->d, (uint32_t)s->n << 31 | (uint32_t)s->z << 30 | (uint32_t)s->c << 29 | (uint32_t)s->v << 28);
+            ref_def(s, i->d, ref_flags(s));
             break;
         case IR_OP_SETF:
             if (i->fset & IR_N)
@@ -332,7 +343,8 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
                 s->v = f >> 28 & 1;
             break;
         case IR_OP_LDF:
-            s->n = s->state[i->imm], s->z = s->state[i->imm + 1], s->c = s->state[i->imm + 2], s->v = s->state[i->imm + 3];
+            memcpy(&f, s->state + i->imm, 4);
+            ref_set_flags(s, flags_unpack(f));
             break;
         case IR_OP_LDE: {
             uint32_t v = 0;
@@ -424,13 +436,13 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
         }
         case IR_OP_CALL: {
             /* The helpers of the test work on a struct vcpu: make one of the reference state. */
-            struct vcpu v = {.nf = s->n, .zf = s->z, .cf = s->c, .vf = s->v};
+            struct vcpu v = {.flags = flags_pack(ref_flags(s))};
             memcpy(v.gpr, s->value, 4 * IR_GLOBALS);
             v.pc = s->pc;
             v.restart = s->restart;
             uint32_t r = i->fn(&v, a, bv, i->imm, i->imm2);
             memcpy(s->value, v.gpr, 4 * IR_GLOBALS);
-            s->n = v.nf, s->z = v.zf, s->c = v.cf, s->v = v.vf;
+            ref_set_flags(s, flags_unpack(v.flags));
             if (v.exit_reason == VCPU_EXIT_RAISED)
                 return REF_RAISED;
             ref_def(s, i->d, r);

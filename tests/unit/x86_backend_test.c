@@ -19,7 +19,7 @@ static void start_state(struct ref_state *s)
         m.v.gpr[k] = interesting();
     for (unsigned k = 0; k < 256 + 16; k++)
         m.state[STATE_OFF + k] = (uint8_t)rnd();
-    m.v.nf = rnd() & 1, m.v.zf = rnd() & 1, m.v.cf = rnd() & 1, m.v.vf = rnd() & 1;
+    m.v.flags = (uint32_t)rnd() & 0xffff0101;
     m.v.excl_addr = one_in(2) ? UINT32_MAX : 0x2000;
     m.v.jump_cache = m.jump_cache;
     m.v.itlb = m.itlb;
@@ -35,7 +35,7 @@ static void start_state(struct ref_state *s)
 
     memset(s, 0, sizeof(*s));
     memcpy(s->value, m.v.gpr, 4 * IR_GLOBALS);
-    s->n = m.v.nf, s->z = m.v.zf, s->c = m.v.cf, s->v = m.v.vf;
+    ref_set_flags(s, flags_unpack(m.v.flags));
     memcpy(s->state, m.state, sizeof(m.state));
     s->excl_addr = m.v.excl_addr;
     s->excl_value = m.v.excl_value;
@@ -66,10 +66,9 @@ static bool same_values(const struct ref_state *s, uint8_t flags)
         difference = text;
         return false;
     }
-    if (((flags & IR_N) && m.v.nf != s->n) || ((flags & IR_Z) && m.v.zf != s->z) || ((flags & IR_C) && m.v.cf != s->c) ||
-        ((flags & IR_V) && m.v.vf != s->v)) {
-        snprintf(text, sizeof(text), "flags nzcv %u%u%u%u, should be %u%u%u%u (of which wanted: %x)", m.v.nf, m.v.zf, m.v.cf, m.v.vf, s->n,
-                 s->z, s->c, s->v, flags);
+    uint32_t is = flags_unpack(m.v.flags) >> 28, should = ref_flags(s) >> 28;
+    if ((is ^ should) & flags) {
+        snprintf(text, sizeof(text), "flags nzcv %x, should be %x (of which wanted: %x)", is, should, flags);
         difference = text;
         return false;
     }
@@ -284,13 +283,58 @@ static void test_linked_loop(void **state)
     assert_int_equal(m.v.pc, PC + 12);
     assert_int_equal(m.v.gpr[0], 0);
     assert_int_equal(m.v.gpr[9], 3000000);
-    assert_int_equal(m.v.zf, 1);
+    assert_int_equal(flags_unpack(m.v.flags) >> 28 & IR_Z, IR_Z);
     /* unlinked again, it comes back at once */
     patch(m.out.exit[0].patch, block_address() + m.out.exit[0].stub);
     m.v.gpr[0] = 5;
     assert_int_equal(run(), VCPU_EXIT_LINK);
     assert_int_equal(m.v.exit_id, 1000);
     assert_int_equal(m.v.gpr[0], 4);
+}
+
+static uint8_t flags_of(uint32_t a, uint32_t b, bool subtract)
+{
+    uint32_t r = subtract ? a - b : a + b;
+    bool carry = subtract ? a >= b : r < a, overflow = ((subtract ? a ^ b : ~(a ^ b)) & (a ^ r)) >> 31;
+
+    return (r >> 31 ? IR_N : 0) | (!r ? IR_Z : 0) | (carry ? IR_C : 0) | (overflow ? IR_V : 0);
+}
+
+/* Some flags from an addition or subtraction, the others from before: exits with all of them in memory, taken on each condition. */
+static void test_saved_flags(void **state)
+{
+    static const uint32_t value[] = {0, 1, 2, 0x7fffffff, 0x80000000, 0x80000001, 0xffffffff};
+
+    (void)state;
+    for (unsigned n = 0; n < 16 * 2 * 15; n++) {
+        uint8_t fset = n & 15, cc = (uint8_t)(n / 32);
+        bool subtract = n & 16;
+        uint16_t target = 0;
+        new_block();
+        if (cc == IR_AL) { /* indirect: the address is in a scratch register */
+            target = ir_temp(&block);
+            alu(IR_OP_ADD, target, 3, 0);
+        }
+        alu(subtract ? IR_OP_SUB : IR_OP_ADD, 2, 1, 0x80000001)->fset = fset;
+        struct ir_insn *i = op(cc == IR_AL ? IR_OP_EXIT_IND : IR_OP_EXIT_CC);
+        i->cc = cc;
+        i->a = cc == IR_AL ? target : IR_NONE;
+        i->imm = PC + 8;
+        op(IR_OP_EXIT)->imm = PC + 4;
+        ir_flag_liveness(&block);
+        assert_true(compile(&block, 0));
+        for (unsigned k = 0; k < 16 * ARRAY_LEN(value); k++) {
+            uint8_t old = k & 15, flags = (old & ~fset) | (flags_of(value[k / 16], 0x80000001, subtract) & fset);
+            struct ref_state s;
+            ref_set_flags(&s, (uint32_t)flags << 28);
+            m.v.flags = flags_pack((uint32_t)old << 28) | 0x3fff0000; /* the other bits mean nothing */
+            m.v.gpr[1] = value[k / 16];
+            m.v.gpr[3] = PC + 8;
+            run();
+            assert_int_equal(m.v.pc, ref_cc(&s, cc) ? PC + 8 : PC + 4);
+            assert_int_equal(flags_unpack(m.v.flags) >> 28, flags);
+        }
+    }
 }
 
 /* A loop of vector operations, some of them skipped at random, some ended by their fix-up, and stores from outside into the same state. */
@@ -619,10 +663,10 @@ static void test_spilling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linked_loop),    cmocka_unit_test(test_vector_loops),  cmocka_unit_test(test_random_loops),
-        cmocka_unit_test(test_poll),           cmocka_unit_test(test_budget),        cmocka_unit_test(test_guard),
-        cmocka_unit_test(test_guard_at_start), cmocka_unit_test(test_jump_cache),    cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_spilling),       cmocka_unit_test(test_random_blocks),
+        cmocka_unit_test(test_linked_loop),    cmocka_unit_test(test_vector_loops), cmocka_unit_test(test_random_loops),
+        cmocka_unit_test(test_poll),           cmocka_unit_test(test_budget),       cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_guard_at_start), cmocka_unit_test(test_jump_cache),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_spilling),       cmocka_unit_test(test_saved_flags),  cmocka_unit_test(test_random_blocks),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

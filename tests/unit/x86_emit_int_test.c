@@ -263,6 +263,10 @@ static void test_one_operand(void **state)
             EXPECT(set_name[cc], reg(1, r));
         }
     }
+    for (unsigned cc = 0; cc < 16; cc++) {
+        EMIT(x86_setcc_ah(&em, (enum x86_cc)cc));
+        EXPECT(set_name[cc], high_byte());
+    }
     for (unsigned n = 0; n < n_shapes; n++) {
         EMIT(x86_jmp_m(&em, shapes[n]));
         EXPECT("jmp", memory(8, shapes[n]));
