@@ -63,6 +63,11 @@ void returns_forget(struct engine *e)
 
 /* --- links --- */
 
+static bool is_pic(const struct block *b)
+{
+    return b->flags & BLOCK_PIC;
+}
+
 static void exit_unlink(struct engine *e, uint32_t x)
 {
     struct exit *t = &e->exit[x];
@@ -70,6 +75,8 @@ static void exit_unlink(struct engine *e, uint32_t x)
     if (t->to == NONE)
         return;
     host_patch_jump(e->code_rw + t->patch, e->code_rx + t->patch, e->code_rx + t->stub);
+    if (t->guard && is_pic(&e->block[t->from])) /* behind the guard vcpu.pic_page is the target's, and not what the stub counts from */
+        host_patch_pic_guard(e->code_rw + t->guard, HOST_PIC_GUARD_NONE);
     if (t->in_prev == NONE)
         e->block[t->to].in = t->in_next;
     else
@@ -88,7 +95,9 @@ void exit_link(struct engine *e, uint32_t x, uint32_t to)
         return;
     exit_unlink(e, x);
     /* Within a page the target's mapping is the source's; beyond it, the guard compares what the source relied on. */
-    if (t->guard)
+    if (t->guard && is_pic(b))
+        host_patch_pic_guard(e->code_rw + t->guard, (uint32_t)itlb_entry(t->target, b->pa));
+    else if (t->guard)
         host_patch_guard(e->code_rw + t->guard, itlb_entry(t->target, b->pa));
     host_patch_jump(e->code_rw + t->patch, e->code_rx + t->patch, e->code_rx + (t->loop && t->from == to ? b->loop_head : b->code));
     t->to = to;
@@ -157,11 +166,14 @@ static void jump_cache_remove(struct engine *e, uint32_t va)
 
 void block_kill(struct engine *e, uint32_t b)
 {
-    uint32_t va = e->block[b].pc;
+    const struct block *k = &e->block[b];
 
     block_detach(e, b);
     returns_forget(e);
-    jump_cache_remove(e, va);
+    if (is_pic(k)) /* the jump cache may know it at any number of addresses */
+        host_retire(e->code_rw + k->code, e->code_rx + k->code, k->retired - k->code);
+    else
+        jump_cache_remove(e, k->pc);
 }
 
 void block_kill_page(struct engine *e, uint32_t page)
@@ -174,15 +186,19 @@ static void region_evict(struct engine *e, unsigned n)
 {
     struct region *r = &e->region[n];
     uint32_t first = n * e->blocks_per_region;
+    bool pic = false;
 
     if (r->n_blocks == 0)
         return;
     for (uint32_t i = 0; i < r->n_blocks; i++) {
+        pic |= is_pic(&e->block[first + i]);
         if (e->block[first + i].live) {
             block_detach(e, first + i);
             jump_cache_remove(e, e->block[first + i].pc);
         }
     }
+    if (pic)
+        jump_cache_flush(e);
     returns_forget(e);
     r->code = r->start;
     r->n_blocks = r->n_exits = r->n_faults = r->n_moves = 0;
@@ -220,6 +236,7 @@ uint32_t block_insert(struct engine *e, struct region *r, const struct block *ke
     k->code = r->code;
     k->code_size = hc->size;
     k->loop_head = r->code + hc->loop_head;
+    k->retired = r->code + hc->retired;
     k->in = NONE;
     k->live = true;
     k->site_gen = e->site_gen;

@@ -84,6 +84,11 @@ static void describe(const struct engine *e, const struct block *k, uint32_t pc_
     memcpy(hc->move, &e->move[k->first_move], k->n_moves * sizeof(hc->move[0]));
 }
 
+bool copy_exists(struct engine *e, uint32_t pa, uint32_t pc, uint32_t flags)
+{
+    return holds(e, *origin_slot(e, pa, pc, flags), pa, pc, flags);
+}
+
 uint32_t block_copy(struct engine *e, uint32_t pc, uint32_t flags, uint32_t pa)
 {
     uint32_t from = *origin_slot(e, pa, pc, flags);

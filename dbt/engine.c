@@ -267,28 +267,48 @@ static uint64_t following_page(struct engine *e, uint32_t va)
     return t.pa;
 }
 
+/* A live block for the key, of code that is at pa, if there is one that need not be made anew. */
+static uint32_t find_right_block(struct engine *e, uint32_t pa, uint32_t pc, uint32_t flags, uint64_t page1)
+{
+    uint32_t b = block_find(e, pa, pc, flags, page1 ? page_of(e, page1) : NONE);
+
+    if (b == NONE || !site_outdates(e, b))
+        return b;
+    block_kill(e, b);
+    return NONE;
+}
+
 static uint32_t find_block(struct engine *e)
 {
     struct vcpu *v = e->v;
-    uint32_t pc = v->pc, va = pc & ~1u, pa;
+    struct view *w = cur_view(e);
+    uint32_t pc = v->pc, va = pc & ~1u, pa, b = NONE;
     uint32_t flags = guest_block_flags(v);
 
+    if (!fetch_translate(e, va, &pa))
+        return NONE;
+    uint64_t page1 = va % PAGE_SIZE == PAGE_SIZE - 2 ? following_page(e, va) : 0;
+    bool pic = pic_wanted(e, w, pc);
+    if (!pic) {
+        b = find_right_block(e, pa, pc, flags, page1);
+        pic = b == NONE && !page1 && copy_exists(e, pa, pc, flags) && pic_begin(e, w) && pic_wanted(e, w, pc);
+    }
+    if (pic)
+        flags |= BLOCK_PIC;
     if (flags != e->returns_flags) {
         e->returns_flags = flags;
         returns_forget(e);
     }
-    if (!fetch_translate(e, va, &pa))
-        return NONE;
-    uint64_t page1 = va % PAGE_SIZE == PAGE_SIZE - 2 ? following_page(e, va) : 0;
-    uint32_t b = block_find(e, pa, pc, flags, page1 ? page_of(e, page1) : NONE);
-    if (b != NONE && site_outdates(e, b)) {
-        block_kill(e, b);
-        b = NONE;
+    if (pic) {
+        b = find_right_block(e, pa, pc % PAGE_SIZE, flags, page1);
+        if (b == NONE)
+            b = block_translate(e, pc % PAGE_SIZE, flags, pa, page1);
     }
     if (b == NONE && !page1)
         b = block_copy(e, pc, flags, pa);
     if (b == NONE)
         b = block_translate(e, pc, flags, pa, page1);
+    v->pic_page = pc & ~(PAGE_SIZE - 1);
     if (e->block[b].live && !(e->cfg.flags & ENGINE_NO_CHAIN))
         e->jump_cache[jump_cache_index(pc)] = (struct jump_cache_entry){
             .va = pc, .tag = flags, .code = e->code_rx + e->block[b].code, .itlb = itlb_entry(va, pa), .slot = itlb_slot(va)};
@@ -307,6 +327,7 @@ static void poll_requests(struct engine *e)
 {
     struct vcpu *v = e->v;
 
+    pic_polled(cur_view(e));
     __atomic_store_n(&v->poll, 0, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&v->shared->stop_wanted, __ATOMIC_RELAXED))
         engine_stop(v, STOP_HOST);
@@ -337,7 +358,9 @@ void engine_run(struct engine *e)
             const struct block *from = &e->block[e->exit[exit].from];
             bool same_page = (from->pa ^ e->block[b].pa) < PAGE_SIZE; /* an exit without a guard relies on it */
             bool fits = !e->exit[exit].loop || from == &e->block[b];  /* what registers hold in a loop is for its own head */
-            if (fits && from->live && e->block[b].live && from->flags == e->block[b].flags && e->exit[exit].target == e->block[b].pc &&
+            uint32_t apart = e->exit[exit].target ^ e->block[b].pc;
+            if (fits && from->live && e->block[b].live && from->flags == e->block[b].flags &&
+                (from->flags & BLOCK_PIC ? apart % PAGE_SIZE : apart) == 0 &&
                 (same_page || e->exit[exit].guard))
                 exit_link(e, exit, b);
         }

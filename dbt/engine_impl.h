@@ -22,6 +22,9 @@
 #define REGION_COUNT 32
 #define COPY_REGIONS 4 /* the last ones: for copies of blocks, see copy.c */
 
+/* Flag of position-independent blocks, beside guest_block_flags(): their `pc`, and the targets of their exits, count from the page's address. */
+#define BLOCK_PIC BIT(31)
+
 struct block {
     uint32_t pc, flags;       /* key, with pa */
     uint32_t pa;              /* guest physical address of the first instruction */
@@ -29,6 +32,7 @@ struct block {
     uint32_t sum;             /* checksum of those bytes */
     uint32_t code, code_size; /* host code: offset from the start of the cache */
     uint32_t loop_head;       /* where its own `loop` exits enter: likewise */
+    uint32_t retired;         /* with BLOCK_PIC, where to lead whoever still enters it when it is dead: likewise */
     uint32_t first_exit, n_exits;
     uint32_t first_fault, n_faults;
     uint32_t first_move, n_moves;
@@ -96,6 +100,8 @@ struct leaf {
 struct view {
     struct guest_regime regime;
     bool used;
+    bool pic;       /* blocks that are known at another address run position-independent, see pic.c ... */
+    uint8_t polls;  /* ... until its code has been asked to poll so often */
     bool owned; /* holds non-global entries: belongs to regime.ttbr0/asid; otherwise serves any */
     bool stale; /* TLB maintenance happened: re-walk before use */
     bool large; /* an entry has, or has had, VE_LARGE */
@@ -275,7 +281,13 @@ uint32_t code_sum(const uint8_t *p, uint32_t n);
 /* translate.c */
 uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t pa, uint64_t page1_pa);
 
+/* pic.c */
+bool pic_wanted(const struct engine *e, const struct view *w, uint32_t pc); /* is the code at pc to be position-independent? */
+bool pic_begin(struct engine *e, struct view *w); /* it is known at another address: is it from now on? */
+void pic_polled(struct view *w); /* the view's code has come to poll */
+
 /* copy.c */
+bool copy_exists(struct engine *e, uint32_t pa, uint32_t pc, uint32_t flags); /* is there a block to copy? */
 void copies_init(struct engine *e);
 void copy_offer(struct engine *e, uint32_t b); /* block b may be copied */
 /* The block for pc, made by copying one of the same code at another address; NONE if there is none to copy. */

@@ -36,7 +36,8 @@ struct host_exit {          /* a chainable exit */
     uint32_t patch;         /* code offset of the 32-bit displacement of the final jmp/jcc, or of the lea that gives the return stack its address */
     uint32_t stub;          /* code offset of the stub the displacement leads to when unlinked */
     bool loop;              /* when it is linked to its own block, then to loop_head */
-    uint32_t guard;         /* code offset of the 64-bit itlb_entry() immediate of the cross-page guard, or 0: same page, no guard */
+    uint32_t guard;         /* code offset of the immediate of the cross-page guard, or 0: same page, no guard. It is 64 bits of itlb_entry(), or the
+                             * lower 32 in position-independent code. */
 };
 
 struct host_fault_point {   /* an instruction that may fault */
@@ -48,6 +49,7 @@ struct host_fault_point {   /* an instruction that may fault */
     uint8_t carry_inverted : 1; /* EFLAGS.CF = !C */
     uint8_t alias : 1;          /* vcpu.alias had nothing for the address */
     uint8_t soft : 1;           /* the instruction is known for faults: made with IR_MEM_SOFT */
+    uint8_t pic : 1;            /* pc counts from vcpu.pic_page */
     uint8_t write : 1;          /* of a lookup: the access is a write ... */
     uint8_t bytes;              /* ... of that many bytes */
     uint8_t unexecuted;         /* guest instructions of the block that follow this one; given back by host_restore_state() when counting */
@@ -72,6 +74,7 @@ struct host_code {
     bool fixed;             /* depends on its address in other ways, or in too many places, too: not to be copied */
     uint32_t n_moves;
     uint32_t loop_head;     /* code offset where `loop` exits enter the block */
+    uint32_t retired;       /* of position-independent code: offset of what its head leads to when the block has gone */
     uint32_t n_exits, n_faults;
     struct host_exit exit[HOST_MAX_EXITS];
     struct host_fault_point fault[HOST_MAX_FAULTS];
@@ -82,6 +85,7 @@ struct host_compile_opts {
     uint32_t engine_flags;  /* ENGINE_COUNT_INSNS, ENGINE_NO_CHAIN */
     uint32_t first_exit_id; /* exit k stores first_exit_id + k in vcpu.exit_id */
     uint32_t alias_start;   /* guest address that vcpu.alias[0] stands for; IR_MEM_ALIAS asks for it */
+    bool pic;               /* position-independent: b->pc is a place in a page, all that moves (dbt/ir.h) counts from vcpu.pic_page */
 };
 
 /*
@@ -125,6 +129,11 @@ int host_compile(const struct ir_block *b, const struct host_trampolines *t, uin
 /* (Un)link an exit: make the displacement at `patch_rw` (which executes at patch_rx) lead to host address `to`. */
 void host_patch_jump(uint8_t *patch_rw, uint64_t patch_rx, uint64_t to);
 void host_patch_guard(uint8_t *guard_rw, uint64_t itlb_value);
+/* The same in position-independent code. HOST_PIC_GUARD_NONE as the lower half: it fails. */
+void host_patch_pic_guard(uint8_t *guard_rw, uint32_t itlb_low);
+#define HOST_PIC_GUARD_NONE 0x7fffffffu
+/* Whoever enters the position-independent code at `rw` (which executes at rx) goes to the dispatcher from now on. The rest of it stays. */
+void host_retire(uint8_t *rw, uint64_t rx, uint32_t retired);
 
 /*
  * The code at `rw` is a copy of a block's: `pc_by` further on in guest memory, `code_by` in host memory, its exits' numbers `exit_by` higher. What

@@ -52,7 +52,7 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
     struct site_query q = {e, pa, va};
     struct guest_translate_in in = {
         .pc = pc,
-        .flags = flags,
+        .flags = flags & ~BLOCK_PIC,
         .max_insns = IR_MAX_GUEST_INSNS,
         .code = ram_ptr(e->shared, pa, room),
         .code_len = room,
@@ -60,7 +60,7 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
         .kind = access_kind,
         .kind_arg = &q,
     };
-    struct host_compile_opts opts = {.engine_flags = e->cfg.flags, .alias_start = alias_start(e)};
+    struct host_compile_opts opts = {.engine_flags = e->cfg.flags, .alias_start = alias_start(e), .pic = (flags & BLOCK_PIC) != 0};
     struct ir_block *ir = e->ir;
     struct region *r;
 
@@ -74,6 +74,7 @@ uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t
         r = block_reserve(e, BLOCK_CODE_MAX, false);
         opts.first_exit_id = (uint32_t)(r - e->region) * e->exits_per_region + r->n_exits;
         guest_translate(e->v, &in, ir);
+        ir->flags = flags;
         if (ir->size > room && page1_pa)
             guard_second_page(ir, va + room, page1_pa);
         ir_flag_liveness(ir);

@@ -127,16 +127,19 @@ struct vcpu {
     struct engine *engine;      /* 200 */
     struct vm_shared *shared;   /* 208 */
     struct engine_stats *stats; /* 216: &shared->stats */
-    uint64_t *alias;            /* 224: [VCPU_ALIAS_SLOTS], by page: what to add to an address to get the host's, or 0 */
-    struct return_stack returns; /* 232 */
-    struct host_constants constants; /* 432 */
-    struct soft_tlb_entry *soft_tlb; /* 800: [SOFT_TLB_SIZE] of the current view */
-    void (*soft_miss)(struct engine *e, struct host_fault_ctx *ctx); /* 808: called when an access finds nothing in soft_tlb; see dbt/host.h */
-    uint32_t soft_va;                /* 816: the address of that access */
-    int32_t soft_hits;               /* 820: counted down by every lookup; negative: a miss, whatever the table says */
-    uint64_t soft_host;              /* 824: answer of soft_miss: where the access is to be made */
+    uint32_t pic_page;          /* 224: address of the page that the running code of a position-independent block stands in */
+    uint32_t pad0;
+    uint64_t *alias;            /* 232: [VCPU_ALIAS_SLOTS], by page: what to add to an address to get the host's, or 0 */
+    struct return_stack returns; /* 240 */
+    uint64_t pad1;
+    struct host_constants constants; /* 448 */
+    struct soft_tlb_entry *soft_tlb; /* 816: [SOFT_TLB_SIZE] of the current view */
+    void (*soft_miss)(struct engine *e, struct host_fault_ctx *ctx); /* 824: called when an access finds nothing in soft_tlb; see dbt/host.h */
+    uint32_t soft_va;                /* 832: the address of that access */
+    int32_t soft_hits;               /* 836: counted down by every lookup; negative: a miss, whatever the table says */
+    uint64_t soft_host;              /* 840: answer of soft_miss: where the access is to be made */
 };
 
-_Static_assert(offsetof(struct vcpu, gpr) == 64 && offsetof(struct vcpu, constants) == 432 && sizeof(struct vcpu) == 832, "offsets are used by translated code");
+_Static_assert(offsetof(struct vcpu, gpr) == 64 && offsetof(struct vcpu, constants) == 448 && sizeof(struct vcpu) == 848, "offsets are used by translated code");
 
 #endif

@@ -242,6 +242,8 @@ void view_drop(struct engine *e, unsigned n)
     view_flush_code(e, w);
     soft_clear(w);
     w->entries = w->copied = 0;
+    w->pic = false;
+    w->polls = 0;
     w->owned = w->stale = w->large = w->used = false;
     set_giant(e, n, false);
     e->v->stats->view_recycles++;

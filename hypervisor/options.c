@@ -304,6 +304,19 @@ static int set_views(struct options *o, const struct option_desc *d, const char 
 
 static int set_soft_after(struct options *o, const struct option_desc *d, const char *value) { return set_range(&o->soft_after, d->name, value, 0, 4096); }
 
+static int set_pic(struct options *o, const struct option_desc *d UNUSED, const char *value)
+{
+    static const char *const names[] = {[ENGINE_PIC_AUTO] = "auto", [ENGINE_PIC_ALWAYS] = "always", [ENGINE_PIC_NEVER] = "never"};
+    for (uint32_t k = 0; k < ARRAY_LEN(names); k++) {
+        if (!strcmp(value, names[k])) {
+            o->pic = k;
+            return 0;
+        }
+    }
+    error_report("--pic takes auto, always or never, not '%s'", value);
+    return -1;
+}
+
 static int set_fault_around(struct options *o, const struct option_desc *d, const char *value)
 {
     if (set_range(&o->fault_around, d->name, value, 1, 64) < 0)
@@ -416,6 +429,7 @@ static const struct option_desc table[] = {
     {"views", ARG_VALUE, set_views, "N", "guest address spaces kept mapped, 2 to 1024 [192]", 0},
     {"fault-around", ARG_VALUE, set_fault_around, "N", "pages mapped at a page fault, a power of two up to 64 [16]", 0},
     {"soft-after", ARG_VALUE, set_soft_after, "N", "page faults after which an instruction uses the software TLB; 0: never [4]", 0},
+    {"pic", ARG_VALUE, set_pic, "auto|always|never", "position-independent translations of code that is mapped at many addresses [auto]", 0},
     {"help", ARG_NONE, set_help, "", "print this", 0},
     {"h", ARG_NONE, set_help, NULL, NULL, 0},
     {"version", ARG_NONE, set_version, "", "print the version", 0},
@@ -453,7 +467,7 @@ static const struct option_desc table[] = {
 /* Options that only armlet has are written with two dashes. */
 static bool is_own(const struct option_desc *d)
 {
-    static const char *const own[] = {"stats", "perf-map", "profile", "symbols", "max-insns", "code-cache", "views", "fault-around", "soft-after", "help", "version"};
+    static const char *const own[] = {"stats", "perf-map", "profile", "symbols", "max-insns", "code-cache", "views", "fault-around", "soft-after", "pic", "help", "version"};
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
         if (!strcmp(d->name, own[i]))
             return true;

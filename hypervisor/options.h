@@ -38,6 +38,7 @@ struct options {
     uint32_t views;
     uint32_t fault_around; /* 0: the accelerator's */
     uint32_t soft_after;
+    uint32_t pic; /* enum engine_pic */
     struct board_config board; /* -drive, -netdev, -nic, -virtfs, -device */
     const struct virtio_console_port *console_ports; /* of a virtio console that no option names (armlet run); the caller's */
     unsigned n_console_ports;                        /* 0: no such device */

@@ -48,6 +48,7 @@ static const struct row {
     STAT(soft_misses, "software TLB misses"),
     STAT(view_switches, "view switches"),
     STAT(view_allocs, "views made"),
+    STAT(views_pic, "views with position-independent code"),
     STAT(view_recycles, "views recycled"),
     STAT(view_syncs, "views synchronised"),
     STAT(tlb_ops, "TLB maintenance operations"),

@@ -258,6 +258,8 @@ static void fill_shared(struct vm *vm, const struct boot_state *boot)
         .view_count = o->views,
         .fault_around = o->fault_around ? o->fault_around : vm->accel->fault_around,
         .soft_after = o->soft_after,
+        /* Profiles and logs say where code is. */
+        .pic = o->profile || o->perf_map || (o->log_flags & ENGINE_LOGS) ? ENGINE_PIC_NEVER : o->pic,
         .insn_budget = o->max_insns,
     };
     s->ram_size = (uint32_t)vm->ram_size;

@@ -109,6 +109,8 @@ void move_note(struct be *be, uint32_t at, enum host_move_kind kind)
 {
     struct host_code *out = be->out;
 
+    if (be->opts->pic)
+        return;
     if (out->n_moves == HOST_MAX_MOVES || at > UINT16_MAX) {
         out->fixed = true;
         return;
@@ -194,6 +196,8 @@ static void compile(struct be *be)
     uint32_t loop = loop_length(be->b);
 
     scan(be);
+    if (be->opts->pic)
+        x86_nop(&be->e, X86_JMP_REL32_SIZE); /* for host_retire() */
     x86_vcache_pin(&be->e.vcache, be->b, loop);
     x86_vcache_enter_loop(&be->e);
     be->out->loop_head = x86_offset(&be->e);
@@ -207,6 +211,8 @@ static void compile(struct be *be)
     }
     if (!be->failed && !be->retry_long) {
         cold_emit_all(be);
+        if (be->opts->pic)
+            retired_emit(be);
         dirty_emit_sets(be);
     }
 }
@@ -219,7 +225,8 @@ static void begin(struct be *be, uint8_t *rw, uint32_t cap)
     be->pc = be->b->pc;
     be->restart = 0;
     be->out->n_exits = be->out->n_faults = be->out->n_moves = be->out->size = 0;
-    be->out->fixed = false;
+    be->out->fixed = be->opts->pic; /* it is not copied, it is used where it is */
+    be->out->retired = 0;
 }
 
 int host_compile(const struct ir_block *b, const struct host_trampolines *t, uint64_t cache_rx, uint8_t *rw, uint64_t rx, uint32_t cap,

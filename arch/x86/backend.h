@@ -225,6 +225,7 @@ void shift_const_carry(struct be *be, unsigned reg, const struct ir_insn *i);
 /* --- exit.c, control.c -------------------------------------------------------------------------------------------- */
 struct cold *cold_new(struct be *be, enum cold_kind kind, uint32_t patch);
 void cold_emit_all(struct be *be);
+void retired_emit(struct be *be);
 
 /* --- call.c ---------------------------------------------------------------------------------------------------------- */
 #define CALL_RAISES 1u /* vcpu.pc and restart are set, the budget is exact while the helper runs */
@@ -236,7 +237,7 @@ void call_args_opnd(struct be *be, struct opnd a, uint16_t b); /* the same with 
 /* Call fn(vcpu, edx, ecx, imm, imm2); the result is in eax. EFLAGS and scratch registers have been given up. */
 void call_emit(struct be *be, unsigned how, ir_helper fn, uint32_t imm, uint32_t imm2);
 void call_thunk(struct be *be, bool full, ir_helper fn, uint32_t imm, uint32_t imm2);
-void store_pc(struct be *be, uint32_t pc, uint32_t restart);
+void store_pc(struct be *be, uint32_t pc, uint32_t restart); /* may change rax */
 /* Counting: give the instructions after the first `executed` back to the budget, or take them again. Clobbers EFLAGS. */
 void budget_give_back(struct be *be, uint32_t executed);
 void budget_take(struct be *be, uint32_t executed);

@@ -11,7 +11,11 @@ void store_pc(struct be *be, uint32_t pc, uint32_t restart)
     struct x86_emitter *e = &be->e;
 
     _Static_assert(offsetof(struct vcpu, restart) == offsetof(struct vcpu, pc) + 4, "stored together");
-    if (restart == 0 && (int32_t)pc >= 0) { /* so at any address a copy may have: those have the same bit 31 */
+    if (be->opts->pic) {
+        constant_load(be, X86_RAX, (struct constant){pc, .moves = true});
+        x86_mov_mr(e, 4, x86_state(VCPU_OFF(pc)), X86_RAX);
+        x86_mov_mi(e, 4, x86_state(VCPU_OFF(restart)), (int32_t)restart);
+    } else if (restart == 0 && (int32_t)pc >= 0) { /* so at any address a copy may have: those have the same bit 31 */
         x86_mov_mi(e, 8, x86_state(VCPU_OFF(pc)), (int32_t)pc);
         move_note(be, x86_offset(e) - 4, HOST_MOVE_PC);
     } else {

@@ -164,6 +164,8 @@ void x86_ud2(struct x86_emitter *e);
 void x86_nop(struct x86_emitter *e, unsigned bytes); /* 1..9: one instruction */
 
 /* --- control flow; the rel32 forms return the offset of the displacement, to be set by x86_patch32() ----------------- */
+#define X86_JMP_REL32      0xe9u
+#define X86_JMP_REL32_SIZE 5u
 uint32_t x86_jmp(struct x86_emitter *e);
 uint32_t x86_jcc(struct x86_emitter *e, enum x86_cc cc);
 uint32_t x86_call(struct x86_emitter *e);

@@ -494,7 +494,7 @@ static uint32_t rel32(struct x86_emitter *e)
 
 uint32_t x86_jmp(struct x86_emitter *e)
 {
-    x86_bytes(e, 0xe9, 1);
+    x86_bytes(e, X86_JMP_REL32, 1);
     return rel32(e);
 }
 

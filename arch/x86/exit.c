@@ -38,14 +38,15 @@ static uint16_t exit_new(struct be *be, uint32_t target)
     return (uint16_t)out->n_exits++;
 }
 
-static bool needs_poll(const struct be *be, uint32_t target, uint32_t pc)
-{
-    return chaining(be) && (target & ~1u) <= (pc & ~1u);
-}
-
 static bool needs_guard(const struct be *be, uint32_t target)
 {
     return chaining(be) && (target ^ be->b->pc) >> PAGE_SHIFT;
+}
+
+/* Every loop has to poll somewhere. Position-independent code does not see where the address space ends and addresses become small again. */
+static bool needs_poll(const struct be *be, uint32_t target, uint32_t pc)
+{
+    return chaining(be) && ((target & ~1u) <= (pc & ~1u) || (be->opts->pic && needs_guard(be, target)));
 }
 
 /* --- stubs ------------------------------------------------------------------------------------------------------------------- */
@@ -101,6 +102,14 @@ static void emit_stub(struct be *be, const struct cold *c)
     jump_to_leave(be, (enum vcpu_exit)c->reason);
 }
 
+/* Where the head of the block leads when it has been retired. */
+void retired_emit(struct be *be)
+{
+    be->out->retired = x86_offset(&be->e);
+    constant_load(be, X86_RAX, (struct constant){be->b->pc, .moves = true});
+    jump_to_leave(be, VCPU_EXIT_LOOKUP);
+}
+
 /* --- direct exits --------------------------------------------------------------------------------------------------------------- */
 
 /* Compare the view's record of the page of `va` with `value`. Returns the place of the jump taken when they differ, and in *imm that of the
@@ -117,13 +126,48 @@ static uint32_t emit_guard(struct be *be, uint32_t va, uint64_t value, uint32_t 
     return x86_jcc(e, X86_NE);
 }
 
+/* The same in position-independent code, for the page `by` bytes further on, with the lower half of the value. Changes rcx, too. */
+static uint32_t emit_pic_guard(struct be *be, uint32_t by, uint32_t low, uint32_t *imm)
+{
+    struct x86_emitter *e = &be->e;
+
+    constant_load(be, X86_RDX, (struct constant){by, .moves = true});
+    x86_mov_rr(e, 4, X86_RAX, X86_RDX); /* eax = itlb_index() */
+    x86_sh_ri(e, X86_SHR, 4, X86_RDX, PAGE_SHIFT);
+    x86_sh_ri(e, X86_SHR, 4, X86_RAX, 23);
+    x86_alu_rr(e, X86_XOR, 4, X86_RAX, X86_RDX);
+    x86_alu_ri(e, X86_AND, 4, X86_RAX, ITLB_SIZE - 1);
+    x86_sh_ri(e, X86_SHL, 8, X86_RDX, 32);
+    x86_alu_ri(e, X86_OR, 8, X86_RDX, HOST_PIC_GUARD_NONE);
+    *imm = x86_offset(e) - 4;
+    if (!e->overflow)
+        host_patch_pic_guard(e->start + *imm, low);
+    x86_mov_rm(e, 8, X86_RCX, x86_state(VCPU_OFF(itlb)));
+    x86_alu_mr(e, X86_CMP, 8, x86_index(X86_RCX, X86_RAX, 3, 0), X86_RDX);
+    return x86_jcc(e, X86_NE);
+}
+
+/* vcpu.pic_page = the page of the address in r; `free` may be r. */
+static void set_pic_page(struct be *be, unsigned r, unsigned free)
+{
+    struct x86_emitter *e = &be->e;
+
+    if (!be->opts->pic)
+        return;
+    x86_mov_rr(e, 4, free, r);
+    x86_alu_ri(e, X86_AND, 4, free, -(1 << PAGE_SHIFT));
+    x86_mov_mr(e, 4, x86_state(VCPU_OFF(pic_page)), free);
+}
+
 /* At the head of a block: nothing is in scratch registers or EFLAGS yet. */
 void lower_guard(struct be *be, const struct ir_insn *i)
 {
     uint32_t imm;
 
     budget_give_back(be, 0);
-    stub_new(be, VCPU_EXIT_LOOKUP, be->b->pc, emit_guard(be, i->imm, itlb_entry(i->imm, (uint64_t)i->imm2 << 12), &imm));
+    uint64_t entry = itlb_entry(i->imm, (uint64_t)i->imm2 << PAGE_SHIFT);
+    stub_new(be, VCPU_EXIT_LOOKUP, be->b->pc,
+             be->opts->pic ? emit_pic_guard(be, i->imm, (uint32_t)entry, &imm) : emit_guard(be, i->imm, entry, &imm));
     budget_take(be, 0);
 }
 
@@ -156,8 +200,13 @@ static void emit_direct_exit(struct be *be, uint32_t target, uint32_t pc, bool i
             stub_new(be, VCPU_EXIT_POLL, target, x86_jcc(e, X86_NE));
         }
     }
-    if (guard)
+    if (guard && be->opts->pic) {
+        uint32_t by = target & -(1u << PAGE_SHIFT);
+        guard_fails = emit_pic_guard(be, by, HOST_PIC_GUARD_NONE, &x->guard);
+        x86_alu_mi(e, X86_ADD, 4, x86_state(VCPU_OFF(pic_page)), (int32_t)by);
+    } else if (guard) {
         guard_fails = emit_guard(be, target, UINT64_MAX, &x->guard);
+    }
     if (!poll || guard)
         x->patch = x86_jmp(e);
     struct cold *c = stub_new(be, VCPU_EXIT_LINK, target, x->patch);
@@ -183,8 +232,14 @@ static void push_return(struct be *be, const struct ir_insn *i, unsigned a, unsi
     c->exit = exit;
     c->dirty = 0; /* whoever comes back has his own */
     x86_mov_mr(e, 8, x86_index(X86_VCPU, a, 3, VCPU_OFF(returns.code) - VCPU_BIAS), b);
-    x86_mov_mi(e, 4, x86_index(X86_VCPU, a, 2, VCPU_OFF(returns.va) - VCPU_BIAS), (int32_t)i->imm2);
-    move_note(be, x86_offset(e) - 4, HOST_MOVE_PC);
+    struct x86_mem va = x86_index(X86_VCPU, a, 2, VCPU_OFF(returns.va) - VCPU_BIAS);
+    if (be->opts->pic) {
+        constant_load(be, b, (struct constant){i->imm2, .moves = true});
+        x86_mov_mr(e, 4, va, b);
+    } else {
+        x86_mov_mi(e, 4, va, (int32_t)i->imm2);
+        move_note(be, x86_offset(e) - 4, HOST_MOVE_PC);
+    }
 }
 
 void lower_exit(struct be *be, const struct ir_insn *i)
@@ -286,6 +341,7 @@ static void emit_lookup(struct be *be, unsigned r, unsigned entry, unsigned slot
     c = cold_new(be, COLD_STUB_IND, x86_jcc(e, X86_NE));
     c->reason = VCPU_EXIT_INDIRECT;
     c->reg = (uint8_t)r;
+    set_pic_page(be, r, slot);
     x86_jmp_m(e, x86_base(entry, offsetof(struct jump_cache_entry, code)));
 }
 
@@ -304,6 +360,7 @@ static void emit_return(struct be *be, unsigned r, unsigned top, unsigned below)
     x86_lea(e, 4, below, x86_base(top, -1));
     x86_alu_ri(e, X86_AND, 4, below, RETURN_STACK_SIZE - 1);
     x86_mov_mr(e, 4, x86_state(VCPU_OFF(returns.top)), below);
+    set_pic_page(be, r, below);
     x86_jmp_m(e, x86_index(X86_VCPU, top, 3, VCPU_OFF(returns.code) - VCPU_BIAS));
 }
 

@@ -37,6 +37,12 @@ bool constant_of(const struct be *be, uint16_t v, uint32_t *value)
 
 void constant_load(struct be *be, unsigned reg, struct constant c)
 {
+    if (c.moves && be->opts->pic) { /* EFLAGS stay, as with the other */
+        x86_mov_rm(&be->e, 4, reg, x86_state(VCPU_OFF(pic_page)));
+        if (c.value)
+            x86_lea(&be->e, 4, reg, x86_base(reg, (int32_t)c.value));
+        return;
+    }
     x86_mov_ri(&be->e, reg, c.value);
     if (c.moves)
         move_note(be, x86_offset(&be->e) - 4, HOST_MOVE_PC);

@@ -22,16 +22,21 @@ void fault_point(struct be *be)
         .eflags_mask = be->flags.ef & ~be->flags.mem,
         .carry_inverted = be->flags.carry_inverted,
         .unexecuted = be->opts->engine_flags & ENGINE_COUNT_INSNS ? (uint8_t)(be->n_guest - be->n_executed) : 0,
+        .pic = be->opts->pic,
         .vectors = dirty_now(be),
     };
 }
 
 static struct x86_mem guest_mem(struct be *be, const struct ir_insn *i)
 {
-    struct x86_mem m = {.base = X86_NOREG, .index = X86_NOREG, .guest = 1, .wide = i->moves, .disp = (int32_t)i->imm};
+    struct x86_mem m = {.base = X86_NOREG, .index = X86_NOREG, .guest = 1, .wide = i->moves && !be->opts->pic, .disp = (int32_t)i->imm};
 
     if (i->a != IR_NONE)
         m.base = (uint8_t)value_get(be, i->a);
+    if (i->moves && be->opts->pic) {
+        m.base = (uint8_t)scratch_alloc(be);
+        constant_load(be, m.base, (struct constant){0, .moves = true});
+    }
     if (i->b != IR_NONE) {
         uint8_t r = (uint8_t)value_get(be, i->b);
         if (m.base == X86_NOREG && i->shamt == 0) {
@@ -151,6 +156,13 @@ static void slow_call(struct be *be, const struct ir_insn *i, uint16_t value, ir
     } else {
         struct x86_mem m = guest_mem(be, i);
         m.guest = 0;
+        if (i->moves && be->opts->pic) {
+            x86_lea(&be->e, 4, m.base, m);
+            be->locked = (uint8_t)(1u << m.base);
+            call_args_opnd(be, (struct opnd){.is_reg = true, .reg = m.base}, value);
+            call_emit(be, CALL_FULL | CALL_RAISES, fn, i->mem, imm2);
+            return;
+        }
         be->locked = 0; /* the address may take the place of its parts, unless the value is there */
         if (value != IR_NONE)
             value_opnd(be, value);

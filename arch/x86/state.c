@@ -38,6 +38,17 @@ void host_patch_guard(uint8_t *guard_rw, uint64_t itlb_value)
     memcpy(guard_rw, &itlb_value, sizeof(itlb_value));
 }
 
+void host_patch_pic_guard(uint8_t *guard_rw, uint32_t itlb_low)
+{
+    memcpy(guard_rw, &itlb_low, sizeof(itlb_low));
+}
+
+void host_retire(uint8_t *rw, uint64_t rx, uint32_t retired)
+{
+    *rw = X86_JMP_REL32; /* in the place of a nop of that length */
+    host_patch_jump(rw + 1, rx + 1, rx + retired);
+}
+
 /* emit_guard(): mov rax, imm64; cmp [rdx + disp32], rax */
 #define GUARD_SLOT (8 + 3)
 
@@ -72,7 +83,7 @@ void host_restore_state(struct vcpu *v, const struct host_fault_ctx *ctx, const 
     v->flags = flags_pack((flags_unpack(v->flags) & ~from_eflags) | (flags << 28 & from_eflags));
     if (p->vectors)
         x86_vcache_restore(v, (const void *)(uintptr_t)(ctx->rip - p->code_off + p->vectors), ctx->vector);
-    v->pc = p->pc;
+    v->pc = p->pc + (p->pic ? v->pic_page : 0);
     v->restart = p->restart;
     v->insn_budget += p->unexecuted;
 }

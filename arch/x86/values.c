@@ -352,7 +352,7 @@ void def_end(struct be *be, uint16_t d, unsigned reg)
 
 void def_constant(struct be *be, uint16_t d, struct constant c)
 {
-    if (is_global(d) && x86_pinned[d] == X86_NOREG) {
+    if (is_global(d) && x86_pinned[d] == X86_NOREG && !(c.moves && be->opts->pic)) {
         x86_mov_mi(&be->e, 4, global_mem(d), (int32_t)c.value);
         if (c.moves)
             move_note(be, x86_offset(&be->e) - 4, HOST_MOVE_PC);

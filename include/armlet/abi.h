@@ -70,9 +70,13 @@ struct host_request {
 #define ENGINE_LOG_OUT_ASM BIT(2) /* report each translated block: host side */
 #define ENGINE_LOG_EXEC    BIT(3) /* report each block entered from the dispatcher */
 #define ENGINE_LOG_INT     BIT(4) /* report guest exceptions */
+#define ENGINE_LOGS        (ENGINE_LOG_IN_ASM | ENGINE_LOG_OUT_ASM | ENGINE_LOG_EXEC | ENGINE_LOG_INT)
 #define ENGINE_NO_CHAIN    BIT(5) /* debugging: return to the dispatcher after every block */
 #define ENGINE_TIME        BIT(6) /* keep time by kind in the statistics */
 #define ENGINE_MAP_RUNS    BIT(7) /* a mapping costs much, whatever its length: at a fault only neighbours that continue the page in memory are worth it */
+
+/* Where blocks are position-independent: see dbt/pic.c. */
+enum engine_pic { ENGINE_PIC_AUTO, ENGINE_PIC_ALWAYS, ENGINE_PIC_NEVER };
 
 struct engine_config {
     uint32_t flags;             /* ENGINE_* */
@@ -80,7 +84,7 @@ struct engine_config {
     uint32_t view_count;        /* size of the view pool, 2..1024 */
     uint32_t fault_around;      /* pages mapped per window fault, 1..64 */
     uint32_t soft_after;        /* faults after which an instruction's accesses go through the software TLB; 0 = never */
-    uint32_t pad;
+    uint32_t pic;               /* enum engine_pic */
     uint64_t insn_budget;       /* stop after that many guest instructions; 0 = no limit (needs ENGINE_COUNT_INSNS) */
 };
 
@@ -119,6 +123,7 @@ struct engine_stats {
     uint64_t view_switches;
     uint64_t view_allocs;
     uint64_t view_recycles;
+    uint64_t views_pic;         /* views that went on with position-independent blocks */
     uint64_t view_syncs;        /* stale views re-walked */
     uint64_t tlb_ops;           /* guest TLB maintenance operations */
     uint64_t icache_ops;
