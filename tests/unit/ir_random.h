@@ -138,6 +138,7 @@ static void random_address(struct gen *g, struct ir_insn *i)
     i->b = one_in(2) ? IR_NONE : any_value(g);
     i->shamt = (uint8_t)(i->b == IR_NONE ? 0 : below(4));
     i->imm = one_in(2) ? 0 : one_in(2) ? below(4096) - 2048 : interesting();
+    i->moves = i->a == IR_NONE && one_in(2);
 }
 
 /* An address that is likely to be in the hole, or aligned, or on the exclusive monitor's address: through a temporary. */
@@ -146,6 +147,7 @@ static void pointed_address(struct gen *g, struct ir_insn *i, uint32_t va)
     (void)g;
     i->a = i->b = IR_NONE;
     i->shamt = 0;
+    i->moves = false;
     i->imm = va;
 }
 
@@ -156,6 +158,7 @@ static void alias_address(struct gen *g, struct ir_insn *i)
     struct ir_insn *p = ir_emit(g->b, IR_OP_MOV);
 
     i->imm = one_in(2) ? 0 : below(4096) - 2048;
+    i->moves = false;
     i->a = p->d = any_value(g);
     i->b = one_in(2) ? IR_NONE : any_value(g);
     i->shamt = 0;
@@ -429,6 +432,8 @@ static void random_compute(struct gen *g)
         do {
             i.d2 = any_value(g);
         } while (i.d2 == i.d);
+    if ((op == IR_OP_MOV || op == IR_OP_SEL) && i.b == IR_NONE && !i.fset)
+        i.moves = one_in(2);
     *add(g, op) = i;
     commit(g, fresh);
 }

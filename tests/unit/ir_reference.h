@@ -18,6 +18,7 @@ struct ref_state {
     uint8_t state[4096]; /* copy of the CPU state, for offsets used by LDE, STE, LDV, STV, LDF, VOP */
     uint32_t excl_addr;
     uint64_t excl_value;
+    uint32_t page;        /* what moves counts from it: 0 unless the block is position-independent */
     uint32_t pc, restart; /* of the instruction at hand */
     uint32_t target;      /* of the exit */
     uint32_t at;          /* index of the IR instruction that ended the run */
@@ -189,9 +190,9 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
         uint32_t a = i->op != IR_OP_VOP && i->a != IR_NONE ? s->value[i->a] : 0;
         uint32_t bv = i->op != IR_OP_VOP && i->b != IR_NONE ? s->value[i->b] : 0;
         uint8_t sc = s->c;
-        uint32_t f = i->imm;
+        uint32_t imm = i->imm + (i->moves ? s->page : 0), f = imm;
         unsigned size = i->mem & IR_MEM_SIZE;
-        uint32_t va = a + (i->b != IR_NONE ? bv << (i->shamt & 31) : 0) + i->imm;
+        uint32_t va = a + (i->b != IR_NONE ? bv << (i->shamt & 31) : 0) + imm;
         s->at = k;
         if (i->b != IR_NONE && i->op != IR_OP_VOP && i->op != IR_OP_LD && i->op != IR_OP_ST)
             f = ref_shift_c(bv, i->shift, i->shamt, s->c, &sc);
@@ -203,7 +204,7 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
         case IR_OP_LABEL:
             break;
         case IR_OP_INSN:
-            s->pc = i->imm;
+            s->pc = i->imm + s->page;
             s->restart = i->imm2;
             break;
         case IR_OP_ADD:
@@ -327,7 +328,7 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             break;
         }
         case IR_OP_SEL:
-            ref_def(s, i->d, ref_cc(s, i->cc) ? a : i->b != IR_NONE ? bv : i->imm);
+            ref_def(s, i->d, ref_cc(s, i->cc) ? a : i->b != IR_NONE ? bv : imm);
             break;
         case IR_OP_GETF:
             ref_def(s, i->d, ref_flags(s));
@@ -468,18 +469,18 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
                 k = label[i->imm];
             break;
         case IR_OP_EXIT:
-            s->target = i->imm;
+            s->target = i->imm + s->page;
             return REF_EXIT;
         case IR_OP_EXIT_CC:
             if (ref_cc(s, i->cc)) {
-                s->target = i->imm;
+                s->target = i->imm + s->page;
                 return REF_EXIT;
             }
             break;
         case IR_OP_EXIT_Z:
         case IR_OP_EXIT_NZ:
             if ((a == 0) == (i->op == IR_OP_EXIT_Z)) {
-                s->target = i->imm;
+                s->target = i->imm + s->page;
                 return REF_EXIT;
             }
             break;
@@ -487,7 +488,7 @@ static inline enum ref_end ref_run(struct ref_state *s, const struct ir_block *b
             s->target = a;
             return REF_INDIRECT;
         case IR_OP_EXIT_LOOKUP:
-            s->target = i->imm;
+            s->target = i->imm + s->page;
             return REF_LOOKUP;
         case IR_OP_EXIT_RAISED:
             return REF_RAISED;

@@ -40,6 +40,7 @@ static void start_state(struct ref_state *s)
     s->excl_addr = m.v.excl_addr;
     s->excl_value = m.v.excl_value;
     s->window = m.shadow;
+    m.v.pic_page = s->page = m.pic ? rnd() & ~0xfffu : 0;
     s->fault = hole;
 }
 
@@ -117,7 +118,8 @@ static void forget_memory(void)
 static bool same_leaving(const struct ir_block *b, const struct ref_state *s, enum ref_end end, uint32_t reason, bool chain)
 {
     static char text[128];
-    bool backward = (s->target & ~1u) <= (s->pc & ~1u);
+    uint32_t target = s->target - s->page, at = s->pc - s->page;
+    bool backward = (target & ~1u) <= (at & ~1u) || (m.pic && (target ^ b->pc) >> 12);
     uint32_t want = end == REF_EXIT       ? (!chain                 ? VCPU_EXIT_LOOKUP
                                              : backward && m.v.poll ? VCPU_EXIT_POLL
                                                                     : VCPU_EXIT_LINK)
@@ -126,13 +128,12 @@ static bool same_leaving(const struct ir_block *b, const struct ref_state *s, en
                                           : VCPU_EXIT_RAISED;
     uint32_t pc = end == REF_FAULT || end == REF_ALIGN || end == REF_RAISED ? s->pc : s->target;
 
-    (void)b;
     if (reason != want || m.v.pc != pc) {
         snprintf(text, sizeof(text), "left with reason %u at %08x, should be %u at %08x", reason, m.v.pc, want, pc);
         difference = text;
         return false;
     }
-    if (reason == VCPU_EXIT_LINK && m.out.exit[m.v.exit_id - 1000].target != pc) {
+    if (reason == VCPU_EXIT_LINK && m.out.exit[m.v.exit_id - 1000].target != target) {
         difference = "exit id does not belong to the target";
         return false;
     }
@@ -187,13 +188,13 @@ static unsigned from_environment(const char *name, unsigned otherwise)
     return t ? (unsigned)strtoul(t, NULL, 0) : otherwise;
 }
 
-static void test_random_blocks(void **state)
+static void run_random_blocks(bool pic)
 {
     static struct ir_block b;
     unsigned first = from_environment("BACKEND_TEST_FIRST", 0), count = from_environment("BACKEND_TEST_COUNT", 60000);
     static const uint32_t engine_flags[] = {0, 0, ENGINE_COUNT_INSNS, ENGINE_NO_CHAIN};
 
-    (void)state;
+    m.pic = pic;
     catch_faults();
     for (unsigned n = first; n < first + count; n++) {
         seed = 0x1234567 + n * 0x9e3779b97f4a7c15ull;
@@ -210,6 +211,19 @@ static void test_random_blocks(void **state)
             fail_msg("block %u: %s", n, difference);
         }
     }
+}
+
+static void test_random_blocks(void **state)
+{
+    (void)state;
+    run_random_blocks(false);
+}
+
+static void test_random_pic_blocks(void **state)
+{
+    (void)state;
+    run_random_blocks(true);
+    m.pic = false;
 }
 
 /* --- leaving, linking, limits -------------------------------------------------------------------------------------------------- */
@@ -667,6 +681,7 @@ int main(void)
         cmocka_unit_test(test_poll),           cmocka_unit_test(test_budget),       cmocka_unit_test(test_guard),
         cmocka_unit_test(test_guard_at_start), cmocka_unit_test(test_jump_cache),   cmocka_unit_test(test_limits),
         cmocka_unit_test(test_spilling),       cmocka_unit_test(test_saved_flags),  cmocka_unit_test(test_random_blocks),
+        cmocka_unit_test(test_random_pic_blocks),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -33,7 +33,7 @@
 #include "ir_reference.h"
 
 #define STATE_SIZE   2048
-#define STATE_OFF    832u /* CPU state of the test's own, beyond struct vcpu */
+#define STATE_OFF    ((uint32_t)sizeof(struct vcpu)) /* CPU state of the test's own, beyond that */
 #define WINDOW_SIZE  (1ull << 32)
 #define WINDOW_SLACK 0x10000
 #define HOLE         0x00100000u /* accesses here fault */
@@ -56,6 +56,7 @@ struct machine {
     uint64_t alias[VCPU_ALIAS_SLOTS];
     struct soft_tlb_entry soft_tlb[SOFT_TLB_SIZE];
     unsigned soft_misses;
+    bool pic; /* compile position-independent code */
     uint8_t *behind; /* the hole's memory */
     bool align_raised;
     uint32_t align_va;
@@ -263,7 +264,7 @@ static void patch(uint32_t at, uint64_t to)
 
 static bool compile(const struct ir_block *b, uint32_t engine_flags)
 {
-    struct host_compile_opts opts = {.engine_flags = engine_flags, .first_exit_id = 1000, .alias_start = ALIASES};
+    struct host_compile_opts opts = {.engine_flags = engine_flags, .first_exit_id = 1000, .alias_start = ALIASES, .pic = m.pic};
     uint8_t *at = m.code + m.tramp.size;
 
     if (host_compile(b, &m.tramp, (uintptr_t)m.code, at, (uintptr_t)at, CODE_SIZE - m.tramp.size, &opts, &m.out) != 0)
@@ -271,7 +272,9 @@ static bool compile(const struct ir_block *b, uint32_t engine_flags)
     for (uint32_t k = 0; k < m.out.n_exits; k++) { /* as the dispatcher gets them: unlinked */
         const struct host_exit *x = &m.out.exit[k];
         patch(x->patch, (uintptr_t)at + x->stub);
-        if (x->guard)
+        if (x->guard && m.pic)
+            host_patch_pic_guard(at + x->guard, HOST_PIC_GUARD_NONE);
+        else if (x->guard)
             host_patch_guard(at + x->guard, UINT64_MAX);
     }
     return true;
