@@ -267,10 +267,10 @@ static uint64_t following_page(struct engine *e, uint32_t va)
     return t.pa;
 }
 
-/* A live block for the key, of code that is at pa, if there is one that need not be made anew. */
+/* A live block, of code that is at pa, if there is one that need not be made anew. */
 static uint32_t find_right_block(struct engine *e, uint32_t pa, uint32_t pc, uint32_t flags, uint64_t page1)
 {
-    uint32_t b = block_find(e, pa, pc, flags, page1 ? page_of(e, page1) : NONE);
+    uint32_t b = block_find(e, pa, block_pc(pc, flags), flags, page1 ? page_of(e, page1) : NONE);
 
     if (b == NONE || !site_outdates(e, b))
         return b;
@@ -282,32 +282,30 @@ static uint32_t find_block(struct engine *e)
 {
     struct vcpu *v = e->v;
     struct view *w = cur_view(e);
-    uint32_t pc = v->pc, va = pc & ~1u, pa, b = NONE;
+    uint32_t pc = v->pc, va = pc & ~1u, pa;
     uint32_t flags = guest_block_flags(v);
 
     if (!fetch_translate(e, va, &pa))
         return NONE;
-    uint64_t page1 = va % PAGE_SIZE == PAGE_SIZE - 2 ? following_page(e, va) : 0;
-    bool pic = pic_wanted(e, w, pc);
-    if (!pic) {
-        b = find_right_block(e, pa, pc, flags, page1);
-        pic = b == NONE && !page1 && copy_exists(e, pa, pc, flags) && pic_begin(e, w) && pic_wanted(e, w, pc);
-    }
-    if (pic)
+    bool last = va % PAGE_SIZE == PAGE_SIZE - 2; /* of the page: it may straddle */
+    uint64_t page1 = last ? following_page(e, va) : 0;
+    /* Not where exits go round the end of the address space, nor for an abort that is to name the page after this one. */
+    bool may_be_pic = va / PAGE_SIZE != UINT32_MAX / PAGE_SIZE && (!last || page1);
+    if (may_be_pic && pic_wanted(e, w))
         flags |= BLOCK_PIC;
+    uint32_t b = find_right_block(e, pa, pc, flags, page1);
+    if (b == NONE && may_be_pic && !(flags & BLOCK_PIC) && copy_exists(e, pa, pc, flags) && pic_begin(e, w)) {
+        flags |= BLOCK_PIC;
+        b = find_right_block(e, pa, pc, flags, page1);
+    }
     if (flags != e->returns_flags) {
         e->returns_flags = flags;
         returns_forget(e);
     }
-    if (pic) {
-        b = find_right_block(e, pa, pc % PAGE_SIZE, flags, page1);
-        if (b == NONE)
-            b = block_translate(e, pc % PAGE_SIZE, flags, pa, page1);
-    }
-    if (b == NONE && !page1)
+    if (b == NONE && !(flags & BLOCK_PIC) && !page1)
         b = block_copy(e, pc, flags, pa);
     if (b == NONE)
-        b = block_translate(e, pc, flags, pa, page1);
+        b = block_translate(e, block_pc(pc, flags), flags, pa, page1);
     v->pic_page = pc & ~(PAGE_SIZE - 1);
     if (e->block[b].live && !(e->cfg.flags & ENGINE_NO_CHAIN))
         e->jump_cache[jump_cache_index(pc)] = (struct jump_cache_entry){

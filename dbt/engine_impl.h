@@ -264,6 +264,8 @@ static inline uint32_t page_of(const struct engine *e, uint64_t pa)
 }
 
 /* block.c */
+/* What a block for guest address pc has as its own. */
+static inline uint32_t block_pc(uint32_t pc, uint32_t flags) { return flags & BLOCK_PIC ? pc % PAGE_SIZE : pc; }
 void blocks_init(struct engine *e);
 uint32_t block_find(struct engine *e, uint32_t pa, uint32_t pc, uint32_t flags, uint32_t page1);
 /* Room for a block in the current region, or the current one for copies, evicting the next if need be. */
@@ -282,7 +284,7 @@ uint32_t code_sum(const uint8_t *p, uint32_t n);
 uint32_t block_translate(struct engine *e, uint32_t pc, uint32_t flags, uint32_t pa, uint64_t page1_pa);
 
 /* pic.c */
-bool pic_wanted(const struct engine *e, const struct view *w, uint32_t pc); /* is the code at pc to be position-independent? */
+bool pic_wanted(const struct engine *e, const struct view *w); /* is its code to be position-independent? */
 bool pic_begin(struct engine *e, struct view *w); /* it is known at another address: is it from now on? */
 void pic_polled(struct view *w); /* the view's code has come to poll */
 

@@ -13,12 +13,10 @@
  */
 #include <dbt/engine_impl.h>
 
-#define PIC_POLLS 4
+#define PIC_POLLS 8
 
-bool pic_wanted(const struct engine *e, const struct view *w, uint32_t pc)
+bool pic_wanted(const struct engine *e, const struct view *w)
 {
-    if (pc / PAGE_SIZE == UINT32_MAX / PAGE_SIZE) /* its exits can go round the end of the address space */
-        return false;
     return e->cfg.pic == ENGINE_PIC_ALWAYS || w->pic;
 }
 

@@ -7,7 +7,7 @@
     .text
     .arm
     .balign 4096
-    .global moved_code, moved_cross, moved_load, moved_svc, moved_here, moved_second, moved_step, moved_literal
+    .global moved_code, moved_cross, moved_load, moved_svc, moved_here, moved_second, moved_step, moved_literal, moved_straddles
 moved_code:                             /* probe(n) */
     push {r4, r5, lr}
     adr r1, moved_code                  /* the address, once */
@@ -25,7 +25,7 @@ moved_code:                             /* probe(n) */
     add pc, r0, r1                      /* a computed branch */
     add r4, r4, #0xff000000             /* not here */
 3:  add r4, r4, #0x300000
-    blx straddles                       /* three times */
+    blx moved_straddles                 /* three times */
     adds r0, r4, r0
     popne {r4, r5, pc}
     pop {r4, r5, pc}
@@ -54,7 +54,7 @@ moved_here:
     .org moved_code + 4090
     .thumb
     .thumb_func
-straddles:
+moved_straddles:
     mov r0, pc                          /* the first page's address + 4094 */
     nop
     movw r1, #0x1234                    /* half of it in the next page */

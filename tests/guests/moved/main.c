@@ -4,7 +4,8 @@
  */
 #include "guest.h"
 
-extern uint8_t moved_code[], moved_cross[], moved_load[], moved_svc[], moved_here[], moved_second[], moved_step[], moved_literal[];
+extern uint8_t moved_code[], moved_cross[], moved_load[], moved_svc[], moved_here[], moved_second[], moved_step[], moved_literal[],
+    moved_straddles[];
 
 #define FIRST       ((uint32_t)(uintptr_t)moved_code)
 #define OFFSET(x)   ((uint32_t)(uintptr_t)(x) - FIRST)
@@ -88,6 +89,8 @@ static void test_other_page(void)
     map(place(3), FIRST, 0);
     in_user(at(place(3), moved_cross), 0);
     expect_pabt("no page behind", 0x007, place(3) + OFFSET(moved_second));
+    in_user(at(place(3) + 1, moved_straddles), 0);
+    expect_pabt("nor the second half of an instruction", 0x007, place(3) + 4096);
     map(place(3), FIRST, SECOND);
     expect("and one again", in_user(at(place(3), moved_cross), 0), place(3) + OFFSET(moved_second) + 0x20000);
     expect_none("other page");
