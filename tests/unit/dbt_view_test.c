@@ -448,6 +448,37 @@ static void device_writes(void **state)
     free_engine(s);
 }
 
+/* --- position-independent code --- */
+
+static void new_processes_have_pic(void **state)
+{
+    struct vm_shared *s;
+    struct engine *e = make_engine(&s);
+    struct view *w = &e->view[1];
+
+    (void)state;
+    w->regime.priv = 0;
+    assert_false(pic_wanted(e, w));
+    assert_true(pic_begin(e, w));
+    unsigned polls = 0;
+    for (; pic_wanted(e, w); polls++)
+        pic_polled(w);
+    assert_in_range(polls, 2, 50); /* some milliseconds */
+    assert_false(pic_begin(e, w)); /* it is there to stay */
+    w->used = true;
+    view_drop(e, 1);
+    assert_true(pic_begin(e, w));
+    view_drop(e, 1);
+    w->regime.priv = 1;
+    assert_false(pic_begin(e, w));
+    w->regime.priv = 0;
+    e->cfg.pic = ENGINE_PIC_NEVER;
+    assert_false(pic_begin(e, w));
+    e->cfg.pic = ENGINE_PIC_ALWAYS;
+    assert_true(pic_wanted(e, w));
+    free_engine(s);
+}
+
 /* --- instructions that fault --- */
 
 #define SITE_PAGE 80u
@@ -562,7 +593,7 @@ static void lookups_have_to_pay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(random_guests), cmocka_unit_test(global_view_is_shared), cmocka_unit_test(soft_entries_do_not_own),
-                                       cmocka_unit_test(faults_make_sites), cmocka_unit_test(lookups_have_to_pay),
+                                       cmocka_unit_test(new_processes_have_pic), cmocka_unit_test(faults_make_sites), cmocka_unit_test(lookups_have_to_pay),
                                        cmocka_unit_test(device_writes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

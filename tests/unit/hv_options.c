@@ -54,7 +54,7 @@ static void full_line(void **state UNUSED)
     struct options o;
     assert_int_equal(parse(&o, "-M virt,gic-version=2,accel=hosted -cpu cortex-a15 -m 1G -smp 1 -kernel k -initrd i -dtb d -append a -nographic -no-reboot "
                                "-monitor none -display none -serial unix:/tmp/s,server,nowait -d in_asm,int -D log --stats=insns --max-insns 1000000 "
-                               "--code-cache 64M --views=8 --fault-around 4 --soft-after 3"),
+                               "--code-cache 64M --views=8 --fault-around 4 --soft-after 3 --pic always"),
                      OPTIONS_RUN);
     assert_int_equal(o.accel, ACCEL_HOSTED);
     assert_int_equal(o.ram_size, 1u << 30);
@@ -72,6 +72,7 @@ static void full_line(void **state UNUSED)
     assert_int_equal(o.views, 8);
     assert_int_equal(o.fault_around, 4);
     assert_int_equal(o.soft_after, 3);
+    assert_int_equal(o.pic, ENGINE_PIC_ALWAYS);
     options_free(&o);
 }
 
@@ -156,6 +157,7 @@ static void refusals(void **state UNUSED)
         {"-kernel k --views 1025", "views"},
         {"-kernel k --fault-around 3", "fault-around"},
         {"-kernel k --soft-after 5000", "soft-after"},
+        {"-kernel k --pic sometimes", "sometimes"},
         {"-kernel k --max-insns 0", "--max-insns"},
         {"-kernel k --code-cache 1", "code cache"},
         {"-kernel k -no-reboot=1", "-no-reboot=1"},
