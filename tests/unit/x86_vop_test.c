@@ -15,8 +15,8 @@
 #include <arch/x86/vop.h>
 #include <dbt/host.h>
 
-#define STATE_BYTES 1024
-#define REG(n)      (800u + 16u * (n)) /* offset of the n-th 16-byte register in state */
+#define STATE_BYTES 1040
+#define REG(n)      ((uint32_t)offsetof(struct vcpu, soft_tlb) + 16u * (n)) /* offset of the n-th 16-byte register in state: behind the constants */
 #define RUNS        40
 
 static uint8_t state[STATE_BYTES] __attribute__((aligned(64)));
