@@ -784,7 +784,6 @@ int main(void)
         cmocka_unit_test(test_poll),           cmocka_unit_test(test_budget),       cmocka_unit_test(test_guard),
         cmocka_unit_test(test_guard_at_start), cmocka_unit_test(test_jump_cache),   cmocka_unit_test(test_limits),
         cmocka_unit_test(test_spilling),       cmocka_unit_test(test_saved_flags),  cmocka_unit_test(test_random_blocks),
-        cmocka_unit_test(test_random_pic_blocks),
         cmocka_unit_test(test_random_pic_blocks), cmocka_unit_test(test_pic_exits), cmocka_unit_test(test_pic_calls),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
