@@ -222,7 +222,10 @@ struct region *block_reserve(struct engine *e, uint32_t code_bytes, bool copy)
             *cur = (*cur + 1) % (REGION_COUNT - COPY_REGIONS);
         region_evict(e, *cur);
     }
-    return &e->region[*cur];
+    struct region *r = &e->region[*cur];
+    if (r->n_blocks == 0)
+        plat_code_ahead(e->plat, r->start, r->code_end - r->start);
+    return r;
 }
 
 uint32_t block_insert(struct engine *e, struct region *r, const struct block *key, const struct host_code *hc)

@@ -39,6 +39,10 @@ void plat_flush(struct platform *p);
 /* Make `window` the one that translated code addresses (GS base). */
 void plat_set_window(struct platform *p, unsigned window);
 
+/* Code is going to be written to these bytes of the code cache. As translated code is spread over more small pages than the processor's
+ * instruction TLB has entries for, they get large ones if the platform has any. */
+void plat_code_ahead(struct platform *p, uint64_t off, uint64_t len);
+
 /* Pass shared->req to the host and return when it has answered. For HOST_REQ_STOP it does not return. */
 void plat_host_call(struct platform *p);
 

@@ -13,27 +13,35 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define HUGE_PAGE (2ull << 20) /* what plat_code_ahead() asks for: both mappings are aligned for it */
+
 /*
  * The code cache is mapped twice, once to write and once to execute: no page is ever both. The memory is shared and anonymous, which perf
  * takes for generated code; a second mapping of it is what mremap() makes of a size of 0.
  */
 static int create_code_cache(struct platform *p, uint64_t size)
 {
-    p->code_size = size;
-    p->code_rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (p->code_rw == MAP_FAILED)
+    uint64_t room = ALIGN_UP(size, HUGE_PAGE);
+    uint8_t *start = mmap(NULL, 2 * room + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (start == MAP_FAILED)
         goto fail;
-    p->code_rx = mremap(p->code_rw, 0, size, MREMAP_MAYMOVE);
-    if (p->code_rx == MAP_FAILED)
-        goto fail_rw;
-    if (mprotect(p->code_rx, size, PROT_READ | PROT_EXEC) == 0)
-        return 0;
-    munmap(p->code_rx, size);
-fail_rw:
-    munmap(p->code_rw, size);
+    p->code_space = start;
+    p->code_space_size = 2 * room + HUGE_PAGE;
+    p->code_size = size;
+    start = (uint8_t *)ALIGN_UP((uintptr_t)start, HUGE_PAGE);
+    p->code_rw = mmap(start, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (p->code_rw == MAP_FAILED)
+        goto fail_space;
+    p->code_rx = mremap(p->code_rw, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, start + room);
+    if (p->code_rx == MAP_FAILED || mprotect(p->code_rx, size, PROT_READ | PROT_EXEC) < 0)
+        goto fail_space;
+    return 0;
+fail_space:
+    munmap(p->code_space, p->code_space_size);
+    p->code_space = NULL;
 fail:
     error_report("no code cache of %llu MiB: %s", (unsigned long long)(size >> 20), strerror(errno));
-    p->code_rw = p->code_rx = NULL;
     return -1;
 }
 
@@ -43,10 +51,8 @@ static void hosted_destroy(struct vm *vm)
     profile_destroy(p);
     if (p->heap)
         munmap(p->heap, p->heap_size);
-    if (p->code_rw) {
-        munmap(p->code_rw, p->code_size);
-        munmap(p->code_rx, p->code_size);
-    }
+    if (p->code_space)
+        munmap(p->code_space, p->code_space_size);
     if (p->vmas)
         windows_destroy(p);
     free(p);

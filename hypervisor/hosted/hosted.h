@@ -35,8 +35,11 @@ struct platform {
     } removal[8];
     bool dropped; /* a window has been emptied behind the engine's back */
 
+    uint8_t *code_space; /* address space that holds both mappings of the code cache */
+    uint64_t code_space_size;
     uint8_t *code_rw, *code_rx;
     uint64_t code_size;
+    bool code_small_pages; /* the host has refused huge ones */
     uint8_t *heap;
     uint64_t heap_size;
 

@@ -24,6 +24,10 @@
 #define WINDOW_STRIDE (8ull << 30)
 #define HUGE_PAGE     (2ull << 20)
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 #define POPULATE_MAX (64u << 10) /* longer mappings are filled by page faults, as they are touched */
 
 #define MAPS_DEFAULT 65530u
@@ -274,6 +278,20 @@ void plat_set_window(struct platform *p, unsigned window)
         __asm__ volatile("wrgsbase %0" ::"r"(base));
     else
         syscall(SYS_arch_prctl, ARCH_SET_GS, base);
+}
+
+/*
+ * Shared memory gets huge pages only where the administrator has allowed that, or for the asking (since Linux 6.1) once there is something
+ * there.
+ */
+void plat_code_ahead(struct platform *p, uint64_t off, uint64_t len)
+{
+    for (uint64_t at = ALIGN_DOWN(off, HUGE_PAGE); at < off + len && at + HUGE_PAGE <= p->code_size && !p->code_small_pages;
+         at += HUGE_PAGE) {
+        (void)*(volatile const uint8_t *)(p->code_rw + at);
+        p->code_small_pages =
+            madvise(p->code_rw + at, HUGE_PAGE, MADV_COLLAPSE) < 0 || madvise(p->code_rx + at, HUGE_PAGE, MADV_COLLAPSE) < 0;
+    }
 }
 
 void plat_host_call(struct platform *p)

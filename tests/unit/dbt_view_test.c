@@ -111,6 +111,7 @@ void plat_unmap(struct platform *p, unsigned w, uint32_t va, uint64_t len)
 }
 void plat_unmap_window(struct platform *p, unsigned w) { (void)p; memset(m.shown[w], 0, sizeof(m.shown[w])); }
 void plat_flush(struct platform *p) { (void)p; }
+void plat_code_ahead(struct platform *p, uint64_t off, uint64_t len) { (void)p, (void)off, (void)len; }
 void plat_set_window(struct platform *p, unsigned w) { (void)p, (void)w; }
 void plat_host_call(struct platform *p) { (void)p; abort(); }
 
