@@ -1,13 +1,14 @@
 /*
  * pic.c: which address spaces run position-independent blocks.
  *
- * A block is made for one address, and code that is mapped elsewhere in every process (shared libraries, by address space layout randomisation)
- * needs one for each: copy.c. That is worth its while in a process that stays. One that is gone after a few milliseconds spends them on copying,
- * linking, and running what no cache has seen yet. Position-independent blocks (BLOCK_PIC) serve all addresses of a physical page: what depends
- * on the address counts from vcpu.pic_page, which a jump to another page sets. They are some percent slower than others.
+ * A block is made for one address, and code that is mapped elsewhere in every process (shared libraries, by address space layout
+ * randomisation) needs one for each: copy.c. That is worth its while in a process that stays. One that is gone after a few milliseconds
+ * spends them on copying, linking, and running what no cache has seen yet. Position-independent blocks (BLOCK_PIC) serve all addresses of a
+ * physical page: what depends on the address counts from vcpu.pic_page, which a jump to another page sets. They are some percent slower
+ * than others.
  *
- * So an address space begins with ordinary blocks. When it wants one that is known at another address only, it is taken to have been laid out
- * anew, and goes on with position-independent ones. When it has been interrupted PIC_POLLS times in its own code, it is one that stays.
+ * So an address space begins with ordinary blocks. When it wants one that is known at another address only, it is taken to have been laid
+ * out anew, and goes on with position-independent ones. When it has been interrupted PIC_POLLS times in its own code, it is one that stays.
  *
  * The two kinds never mix: jump cache, return stack and links go by the block's flags.
  */

@@ -7,14 +7,14 @@
 extern uint8_t moved_code[], moved_cross[], moved_load[], moved_svc[], moved_here[], moved_second[], moved_step[], moved_literal[],
     moved_straddles[];
 
-#define FIRST       ((uint32_t)(uintptr_t)moved_code)
-#define OFFSET(x)   ((uint32_t)(uintptr_t)(x) - FIRST)
-#define SECOND      (FIRST + 4096)
-#define OTHER       PLAYGROUND /* the second page with another literal and another half of the instruction that straddles */
-#define REGION      0x80000000u
-#define UNMAPPED    0x80f00000u
-#define OTHER_ADDS  0x30000u
-#define OTHER_MOVW  0x65u
+#define FIRST      ((uint32_t)(uintptr_t)moved_code)
+#define OFFSET(x)  ((uint32_t)(uintptr_t)(x)-FIRST)
+#define SECOND     (FIRST + 4096)
+#define OTHER      PLAYGROUND /* the second page with another literal and another half of the instruction that straddles */
+#define REGION     0x80000000u
+#define UNMAPPED   0x80f00000u
+#define OTHER_ADDS 0x30000u
+#define OTHER_MOVW 0x65u
 
 static uint32_t l2_table[256] __attribute__((aligned(1024)));
 static const uint8_t places[] = {3, 8, 40, 77, 130, 254};
