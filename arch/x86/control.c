@@ -236,6 +236,10 @@ void lower_sel(struct be *be, const struct ir_insn *i)
         unsigned pinned = i->d < IR_GLOBALS ? x86_pinned[i->d] : X86_NOREG;
         unsigned r = pinned != X86_NOREG && i->d != yes ? pinned : scratch_alloc(be);
         constant_load(be, r, (struct constant){i->imm, i->moves});
+        if (pinned != X86_NOREG && i->d == yes) { /* keep it when cc, else take the constant */
+            x86_cmov_rr(e, (enum x86_cc)(x ^ 1), 4, pinned, r);
+            return;
+        }
         if (o.is_reg)
             x86_cmov_rr(e, x, 4, r, o.reg);
         else
