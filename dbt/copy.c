@@ -1,11 +1,12 @@
 /*
  * copy.c: one translation for a page that is mapped at many addresses.
  *
- * A shared library lies at another address in every process. Its code, once compiled, is copied for each: the words that depend on the
- * address (host_code.move) are changed, exits are made those of a block that has just been compiled. What a copy is, byte for byte, is what
- * compiling at its address would give; tests/unit/dbt_move_test.c holds the translator to that.
+ * A shared library lies at another address in every process. Its code, once compiled, is copied for each that is there to stay (pic.c says
+ * which, and what the others run): the words that depend on the address (host_code.move) are changed, exits are made those of a block that
+ * has just been compiled. What a copy is, byte for byte, is what compiling at its address would give; tests/unit/dbt_move_test.c holds the
+ * translator to that.
  *
- * Processes come and go, and what is copied for one is of no use to the next, which has its libraries elsewhere. So copies have some
+ * Most processes end some time, and what is copied for one is of no use to the next, which has its libraries elsewhere. So copies have some
  * regions of the code cache for themselves, which keeps what they are made from in the others, and theirs in the processor's caches. Only
  * an address space that has had half of those regions is not brief: its copies go where translations go.
  *

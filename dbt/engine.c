@@ -278,6 +278,15 @@ static uint32_t find_right_block(struct engine *e, uint32_t pa, uint32_t pc, uin
     return NONE;
 }
 
+static bool can_be_pic(const struct engine *e, uint32_t va, uint32_t pa, uint64_t page1)
+{
+    if (va / PAGE_SIZE == UINT32_MAX / PAGE_SIZE) /* exits may go round the end of the address space */
+        return false;
+    if (va % PAGE_SIZE == PAGE_SIZE - 2 && !page1) /* half an instruction: an abort that names the next page */
+        return false;
+    return !(e->page[page_of(e, pa)].flags & RP_LAZY); /* for the reason that copies are not made either: copy.c */
+}
+
 static uint32_t find_block(struct engine *e)
 {
     struct vcpu *v = e->v;
@@ -287,14 +296,11 @@ static uint32_t find_block(struct engine *e)
 
     if (!fetch_translate(e, va, &pa))
         return NONE;
-    bool last = va % PAGE_SIZE == PAGE_SIZE - 2; /* of the page: it may straddle */
-    uint64_t page1 = last ? following_page(e, va) : 0;
-    /* Not where exits go round the end of the address space, nor for an abort that is to name the page after this one. */
-    bool may_be_pic = va / PAGE_SIZE != UINT32_MAX / PAGE_SIZE && (!last || page1);
-    if (may_be_pic && pic_wanted(e, w))
+    uint64_t page1 = va % PAGE_SIZE == PAGE_SIZE - 2 ? following_page(e, va) : 0;
+    if (pic_wanted(e, w) && can_be_pic(e, va, pa, page1))
         flags |= BLOCK_PIC;
     uint32_t b = find_right_block(e, pa, pc, flags, page1);
-    if (b == NONE && may_be_pic && !(flags & BLOCK_PIC) && copy_exists(e, pa, pc, flags) && pic_begin(e, w)) {
+    if (b == NONE && !(flags & BLOCK_PIC) && copy_exists(e, pa, pc, flags) && can_be_pic(e, va, pa, page1) && pic_begin(e, w)) {
         flags |= BLOCK_PIC;
         b = find_right_block(e, pa, pc, flags, page1);
     }

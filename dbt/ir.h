@@ -162,10 +162,10 @@ enum ir_lanes {
 };
 
 /*
- * Blocks move. The code of a page that is mapped at several addresses is compiled once and copied (dbt/copy.c), so whatever depends on the
- * address it was compiled for has to be marked: `moves` in a MOV or SEL of such an address, and in a memory access whose imm counts from the
- * pc. The targets of exits and the pc of INSN always move. Nothing but these, and sums of them with constants, may depend on more of the
- * block's address than its place in the page.
+ * Blocks move. The code of a page that is mapped at several addresses is compiled once and copied (dbt/copy.c), or compiled for all of
+ * them, the pc a place in the page (dbt/pic.c). So whatever depends on the address it was compiled for has to be marked: `moves` in a MOV or
+ * SEL of such an address, and in a memory access whose imm counts from the pc. The targets of exits and the pc of INSN always move. Nothing
+ * but these, and sums of them with constants, may depend on more of the block's address than its place in the page.
  */
 typedef uint32_t (*ir_helper)(void *cpu, uint32_t a, uint32_t b, uint32_t imm, uint32_t imm2);
 
