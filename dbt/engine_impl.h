@@ -161,6 +161,15 @@ struct soft_space {
     uint32_t gen; /* engine.soft_space_gen when they were counted */
 };
 
+/* Of slowmem.c; good until the guest's next TLB maintenance. */
+struct last_translation {
+    struct guest_regime regime;
+    uint64_t tlb_ops; /* engine_stats.tlb_ops when it was made */
+    uint64_t page_pa;
+    uint32_t vpn;
+    uint8_t rights; /* 0: none */
+};
+
 #define VIEW_CACHE_SIZE 512
 #define VIEW_WORDS      16u  /* bitmaps of views: 1024 at most */
 #define GROUP_SIZE      16u  /* l1 entries of a supersection, the largest thing that one address names, but for 1 GiB blocks (view.giant) */
@@ -214,6 +223,7 @@ struct engine {
     uint64_t group_views[GROUP_COUNT][VIEW_WORDS]; /* bit n: view n may have something in that group of l1 entries */
     uint64_t giant_views[VIEW_WORDS];              /* bit n: view n is giant */
 
+    struct last_translation last_translation;
     struct remap remap[REMAP_SLOTS]; /* by vpn % REMAP_SLOTS */
     bool alias_on;
     uint32_t alias_first;             /* vpn of slot 0, with alias_on */

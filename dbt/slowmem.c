@@ -1,7 +1,8 @@
 /*
  * slowmem.c: guest memory accesses outside windows: device registers, unprivileged accesses from privileged code, and whatever helpers need.
  *
- * Both functions raise guest exceptions for the instruction at vcpu.pc and then do not return.
+ * Both functions raise guest exceptions for the instruction at vcpu.pc and then do not return. The last translation is kept, as a TLB would:
+ * a driver that polls a register does not pay for walks.
  */
 #include <dbt/engine_impl.h>
 
@@ -12,16 +13,23 @@ static _Noreturn void raised(struct vcpu *v)
     host_unwind(v);
 }
 
-static uint64_t translate(struct vcpu *v, const struct guest_regime *r, uint32_t va, enum guest_access access, struct guest_translation *t)
+static uint64_t translate(struct vcpu *v, const struct guest_regime *r, uint32_t va, enum guest_access access)
 {
-    int code = guest_walk(v, r, va, t);
+    struct last_translation *last = &v->engine->last_translation;
+    uint8_t right = access == GUEST_WRITE ? GUEST_RIGHT_W : GUEST_RIGHT_R;
+    struct guest_translation t;
 
-    if (code != 0 || !(t->rights & (access == GUEST_WRITE ? GUEST_RIGHT_W : GUEST_RIGHT_R))) {
+    if (last->rights & right && last->vpn == va >> 12 && last->tlb_ops == v->stats->tlb_ops && memcmp(&last->regime, r, sizeof(*r)) == 0)
+        return last->page_pa + va % PAGE_SIZE;
+    int code = guest_walk(v, r, va, &t);
+    if (code != 0 || !(t.rights & right)) {
         v->engine->no_premap = true;
         guest_raise_abort(v, va, access, code);
         raised(v);
     }
-    return t->pa;
+    *last = (struct last_translation){
+        .regime = *r, .tlb_ops = v->stats->tlb_ops, .page_pa = t.pa - va % PAGE_SIZE, .vpn = va >> 12, .rights = t.rights};
+    return t.pa;
 }
 
 struct span { /* an access: one piece, or two when it crosses a page */
@@ -35,7 +43,6 @@ static void locate(struct vcpu *v, uint32_t va, uint32_t flags, enum guest_acces
     unsigned size = flags & IR_MEM_SIZE;
     unsigned room = PAGE_SIZE - va % PAGE_SIZE;
     struct guest_regime r;
-    struct guest_translation t;
 
     v->stats->slow_accesses++;
     if ((flags & IR_MEM_ALIGN) && va % size) {
@@ -45,12 +52,12 @@ static void locate(struct vcpu *v, uint32_t va, uint32_t flags, enum guest_acces
     guest_current_regime(v, &r);
     if (flags & IR_MEM_USER)
         r.priv = 0;
-    s->pa[0] = translate(v, &r, va, access, &t);
+    s->pa[0] = translate(v, &r, va, access);
     s->len[0] = size < room ? size : room;
     s->len[1] = size - s->len[0];
     s->device = page_of(v->engine, s->pa[0]) == NONE;
     if (s->len[1]) {
-        s->pa[1] = translate(v, &r, va + s->len[0], access, &t);
+        s->pa[1] = translate(v, &r, va + s->len[0], access);
         s->device |= page_of(v->engine, s->pa[1]) == NONE;
     }
     if (s->device && va % size) { /* devices take aligned accesses only (ARM ARM A3.2.1) */

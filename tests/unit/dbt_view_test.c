@@ -449,6 +449,52 @@ static void device_writes(void **state)
     free_engine(s);
 }
 
+/* --- accesses by helpers --- */
+
+/* They remember a translation until there is maintenance, or other tables, rights or addresses. */
+static void helpers_see_changes(void **state)
+{
+    struct vm_shared *s;
+    struct engine *e = make_engine(&s);
+
+    (void)state;
+    s->ram_va = (uintptr_t)calloc(RAM_PAGES, PAGE_SIZE);
+    for (uint32_t p = 100; p < 110; p++)
+        memcpy((void *)ram_ptr(s, page_pa(p), 4), &p, sizeof(p));
+    m.dacr = 1;
+    m.space = m.priv = 0;
+    engine_regime_changed(e->v);
+    m.table[0][5] = (struct pte){.valid = true, .page = 100, .rights = GUEST_RIGHT_R | GUEST_RIGHT_W};
+    m.table[1][5] = (struct pte){.valid = true, .page = 101, .rights = GUEST_RIGHT_R};
+    m.table[0][6] = (struct pte){.valid = true, .page = 102, .rights = GUEST_RIGHT_R};
+    assert_int_equal(guest_mem_read(e->v, 0x5000, 4), 100);
+    assert_int_equal(guest_mem_read(e->v, 0x6000, 4), 102);
+    assert_int_equal(guest_mem_read(e->v, 0x5000, 4), 100);
+    assert_int_equal(guest_mem_read(e->v, 0x5ffe, 4), 102u << 16);
+    for (unsigned round = 0; round < 4; round++) {
+        m.table[0][5].page = 103 + round;
+        if (round == 0)
+            engine_tlb_va(e->v, 0x5000, 0);
+        else if (round == 1)
+            engine_tlb_asid(e->v, 0);
+        else if (round == 2)
+            engine_tlb_all(e->v);
+        else
+            engine_tlb_va(e->v, 0x5000, -1);
+        engine_tlb_barrier(e->v);
+        assert_int_equal(guest_mem_read(e->v, 0x5000, 4), 103 + round);
+    }
+    m.space = 1;
+    engine_regime_changed(e->v);
+    assert_int_equal(guest_mem_read(e->v, 0x5000, 4), 101);
+    m.space = 0;
+    engine_regime_changed(e->v);
+    guest_mem_write(e->v, 0x5004, 77, 4);
+    assert_int_equal(guest_mem_read(e->v, 0x5004, 4), 77);
+    free((void *)s->ram_va);
+    free_engine(s);
+}
+
 /* --- position-independent code --- */
 
 static void new_processes_have_pic(void **state)
@@ -594,7 +640,7 @@ static void lookups_have_to_pay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(random_guests), cmocka_unit_test(global_view_is_shared), cmocka_unit_test(soft_entries_do_not_own),
-                                       cmocka_unit_test(new_processes_have_pic), cmocka_unit_test(faults_make_sites), cmocka_unit_test(lookups_have_to_pay),
+                                       cmocka_unit_test(helpers_see_changes), cmocka_unit_test(new_processes_have_pic), cmocka_unit_test(faults_make_sites), cmocka_unit_test(lookups_have_to_pay),
                                        cmocka_unit_test(device_writes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
