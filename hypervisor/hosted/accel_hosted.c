@@ -13,11 +13,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define HUGE_PAGE (2ull << 20) /* what plat_code_ahead() asks for: both mappings are aligned for it */
-
 /*
  * The code cache is mapped twice, once to write and once to execute: no page is ever both. The memory is shared and anonymous, which perf
- * takes for generated code; a second mapping of it is what mremap() makes of a size of 0.
+ * takes for generated code; a second mapping of it is what mremap() makes of a size of 0. Both are aligned for plat_code_ahead().
  */
 static int create_code_cache(struct platform *p, uint64_t size)
 {

@@ -11,6 +11,8 @@ struct vm;
 struct engine;
 struct profile;
 
+#define HUGE_PAGE (2ull << 20)
+
 /* One vCPU's windows; dbt/platform.h in terms of mmap. */
 struct platform {
     struct vm *vm;

@@ -22,7 +22,6 @@
 
 #define WINDOW_SIZE   (4ull << 30)
 #define WINDOW_STRIDE (8ull << 30)
-#define HUGE_PAGE     (2ull << 20)
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25

@@ -87,9 +87,7 @@ static inline bool same_values(const struct ref_state *s, uint8_t flags)
 static inline bool same_memory(void)
 {
     static unsigned char present[2][(WINDOW_SIZE + WINDOW_SLACK) >> 12];
-    FILE *none = NULL;
 
-    (void)none;
     mincore(m.window, WINDOW_SIZE + WINDOW_SLACK, present[0]);
     mincore(m.shadow, WINDOW_SIZE + WINDOW_SLACK, present[1]);
     for (uint64_t p = 0; p < ARRAY_LEN(present[0]); p++) {
